@@ -1,0 +1,32 @@
+# What a developer runs. `make check` is what CI runs.
+GOLANGCI = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULN   = go run golang.org/x/vuln/cmd/govulncheck@v1.1.4
+
+.PHONY: test check lint race portable demo bench fuzz
+
+test:
+	go test ./...
+
+check:
+	bash .ci/run
+
+lint:
+	go vet ./...
+	$(GOLANGCI) run ./...
+
+race:
+	go test -race ./...
+
+portable: # the deterministic part builds everywhere
+	GOOS=darwin GOARCH=arm64 go build ./engine ./book ./journal ./replay ./wire/... ./client
+	GOOS=js GOARCH=wasm go build ./engine ./book ./journal ./replay ./wire/...
+
+demo:
+	go run ./cmd/matcher demo
+
+bench: # figures of README.md
+	go test ./book ./engine ./journal ./wire/... -run '^$$' -bench . -benchtime 1s
+	go test ./tests -run '^$$' -bench . -benchtime 3s
+
+fuzz: # SECONDS per target, default 10
+	bash tests/fuzz.sh $(or $(SECONDS),10)

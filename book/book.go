@@ -1,0 +1,157 @@
+// Package book holds the resting orders of one instrument and matches against them in price-time priority: price first,
+// then displayed before hidden, then time.
+//
+// It owns the order of the queues and the slab in which the orders of all books of an engine lie (Orders). It never reads
+// a clock, does I/O, starts a goroutine, knows an owner or decides what an order type means: it is told what to rest and
+// how far an aggressor may walk, and appends what happened to the caller's slice. It takes no part in whether the book is
+// crossed: Add rests what it is given.
+//
+// # Shape
+//
+// Each side has one ladder per class, four to a book. A ladder counts in keys, the lower the better on both sides:
+//
+//	directory[key>>12] -> page[key>>6&63] -> block -> queue[key&63] -> head ... tail
+//
+// A page spans 4,096 ticks and a block 64; both have one bit per non-empty part, so the next best price is two or three
+// instructions away. Non-empty pages are linked to their neighbours; a google/btree of page numbers finds the neighbours
+// of a page that appears and is touched at no other time. The best price of each ladder is cached. Orders know the index
+// of their queue: removing one never looks up a price. There is no window around the touch, and so no price at which an
+// order costs more than at another.
+//
+// # Memory
+//
+// An order takes 32 bytes, a block of 64 prices 1,040, a page 280. The worst order, alone in its page, takes 1,352 bytes
+// and its share of a tree node, about 10. Emptied blocks and pages are used again, last in first out, so that the memory
+// in use follows the flow. Never more blocks or pages are in use than orders are live or prices exist; New reserves the
+// smaller of the two, and from then on nothing is allocated, with one exception: the tree makes nodes for more than 1,024
+// pages when that many are in use for the first time. Reserved memory that is never used is never touched.
+package book
+
+// Config says how to make a Book.
+type Config struct {
+	Orders   *Orders
+	MaxPrice Price // highest price, 1 to 4,294,967,294 ticks
+}
+
+// Book is the resting orders of one instrument. It is used by one goroutine.
+type Book struct {
+	ladders [4]ladder // by side, then class
+	orders  *Orders
+	hash    uint64
+}
+
+// New makes an empty book whose orders will lie in cfg.Orders. It costs a directory of 4 bytes per 4,096 ticks for each
+// side and class.
+func New(cfg Config) *Book {
+	if cfg.MaxPrice < 1 || uint32(cfg.MaxPrice) == none {
+		panic("book: MaxPrice out of range")
+	}
+	b := &Book{orders: cfg.Orders}
+	for i := range b.ladders {
+		b.ladders[i] = newLadder(cfg.Orders, Side(i>>1), cfg.MaxPrice)
+	}
+	cfg.Orders.reserve(len(b.ladders)*int(cfg.MaxPrice>>blockBits+1), len(b.ladders)*int(cfg.MaxPrice>>pageBits+1))
+	return b
+}
+
+// ladder panics, by the bounds of the array, if there is no such side.
+func (b *Book) ladder(s Side, c Class) *ladder { return &b.ladders[s<<1|Side(c)] }
+
+// Resting is an order that comes to rest.
+type Resting struct {
+	Side   Side
+	Class  Class
+	Price  Price  // 1 to MaxPrice
+	Qty    Qty    // at least 1
+	Weight uint64 // its factor in Hash
+}
+
+// Add puts the order at the back of its queue. The slot must be taken and in no book.
+func (b *Book) Add(s Slot, r Resting) {
+	o := b.orders
+	n := &o.nodes[s]
+	l := b.ladder(r.Side, r.Class)
+	if n.state != taken || r.Qty == 0 || r.Price-1 >= l.highest || r.Class > Hidden {
+		panic("book: Add of a slot that is not taken, or of an order outside the book")
+	}
+	key := l.key(r.Price)
+	at := uint32(0) // block, then queue
+	if p := l.directory[key>>pageBits]; p != 0 {
+		at = o.pages[p].blocks[key>>blockBits%blockSize]
+	}
+	if at == 0 {
+		at = l.extend(key)
+	}
+	at = at<<blockBits | key%blockSize
+	q := &o.queues[at]
+	// Field by field: a literal would be built on the stack and copied in wider pieces than it was written in, which stalls.
+	n.next, n.prev, n.queue, n.leaves, n.weight = 0, q.tail, at, r.Qty, r.Weight
+	n.price, n.side, n.class, n.state = r.Price, r.Side, r.Class, queued
+	if q.tail != 0 {
+		o.nodes[q.tail].next = uint32(s)
+	} else {
+		q.head = uint32(s)
+		l.mark(key, at)
+	}
+	q.tail = uint32(s)
+	q.total += uint64(r.Qty)
+	b.hash += r.Weight * uint64(r.Qty)
+}
+
+// Reduce takes n off the order, which keeps its place. n is below its leaves.
+func (b *Book) Reduce(s Slot, n Qty) {
+	o := b.orders
+	d := &o.nodes[s]
+	if d.state != queued || n >= d.leaves {
+		panic("book: Reduce of an order that is not queued, or to nothing")
+	}
+	d.leaves -= n
+	o.queues[d.queue].total -= uint64(n)
+	b.hash -= d.weight * uint64(n)
+}
+
+// Remove takes the order out of the book. Its slot stays taken.
+func (b *Book) Remove(s Slot) {
+	o := b.orders
+	n := &o.nodes[s]
+	if n.state != queued {
+		panic("book: Remove of an order that is not queued")
+	}
+	n.state = taken
+	q := &o.queues[n.queue]
+	q.total -= uint64(n.leaves)
+	b.hash -= n.weight * uint64(n.leaves)
+	// No branch depends on where in its queue the order stands: nobody can predict that, and the guess is settled only when
+	// the order's cache line has come. At the ends the neighbour is node 0, which nobody reads.
+	next, prev := n.next, n.prev
+	o.nodes[next].prev = prev
+	o.nodes[prev].next = next
+	head, tail := q.head, q.tail
+	if prev == 0 {
+		head = next
+	}
+	if next == 0 {
+		tail = prev
+	}
+	q.head, q.tail = head, tail
+	if head == 0 {
+		b.ladder(n.side, n.class).drop(n.queue)
+	}
+}
+
+// Best returns the best displayed price, false if nothing is displayed.
+func (b *Book) Best(s Side) (Price, bool) {
+	return b.ladder(s, Displayed).bestPrice()
+}
+
+// Touch returns the best price of any class, false if the side is empty.
+func (b *Book) Touch(s Side) (Price, bool) {
+	displayed, hidden := b.ladder(s, Displayed), b.ladder(s, Hidden)
+	if hidden.best < displayed.best {
+		return hidden.bestPrice()
+	}
+	return displayed.bestPrice()
+}
+
+// Hash returns the sum, mod 2^64, of weight times leaves over all queued orders.
+func (b *Book) Hash() uint64 { return b.hash }

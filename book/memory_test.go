@@ -1,0 +1,136 @@
+package book
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// TestNoAllocations: nothing on the path of an order allocates, wherever the touch jumps, in a book that has never been so
+// deep before.
+func TestNoAllocations(t *testing.T) {
+	const highest = 2_000_000_000
+	orders := NewOrders(10_000)
+	b := New(Config{Orders: orders, MaxPrice: highest})
+	fills := make([]Fill, 0, 1000)
+	flow := rand.New(rand.NewPCG(1, 2))
+	price := func() Price { return 1 + Price(flow.Uint32N(highest)) }
+	for _, c := range []struct {
+		name string
+		f    func()
+	}{
+		{"add and remove at far prices", func() {
+			s := orders.Take()
+			b.Add(s, Resting{Side: Sell, Price: price(), Qty: 5})
+			b.Remove(s)
+			orders.Free(s)
+		}},
+		{"a page each", func() {
+			p := price()%(highest-900*4096) + 1
+			for i := range Price(900) {
+				b.Add(orders.Take(), Resting{Side: Sell, Class: Class(i % 2), Price: p + i*4096, Qty: 1})
+			}
+			fills, _ = b.Match(fills[:0], Buy, highest, 900)
+			for _, f := range fills {
+				orders.Free(f.Maker)
+			}
+		}},
+		{"the touch jumps", func() {
+			p := price()
+			s, other := orders.Take(), orders.Take()
+			b.Add(s, Resting{Side: Buy, Price: p, Qty: 5})
+			b.Add(other, Resting{Side: Buy, Price: price(), Qty: 5})
+			b.Reduce(s, 2)
+			b.Fillable(Sell, p, 100)
+			fills, _ = b.Match(fills[:0], Sell, 0, 8)
+			orders.Free(s)
+			orders.Free(other)
+		}},
+		{"a crowd in one place", func() {
+			for i := range Price(500) {
+				b.Add(orders.Take(), Resting{Side: Buy, Price: 1_000_000 + i%200, Qty: 1})
+			}
+			fills, _ = b.Match(fills[:0], Sell, 0, 500)
+			for _, f := range fills {
+				orders.Free(f.Maker)
+			}
+		}},
+	} {
+		if n := testing.AllocsPerRun(200, c.f); n != 0 {
+			t.Errorf("%s: %v allocations", c.name, n)
+		}
+		if err := b.Audit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestMemoryIsBounded: an order in a page of its own for every order there may be, on every side and class in turn, needs
+// no more than was reserved, and all of it comes back.
+func TestMemoryIsBounded(t *testing.T) {
+	const capacity = 2000
+	orders := NewOrders(capacity)
+	books := []*Book{
+		New(Config{Orders: orders, MaxPrice: 100_000_000}),
+		New(Config{Orders: orders, MaxPrice: 500}),
+		New(Config{Orders: orders, MaxPrice: 100_000_000}),
+	}
+	queues, blocks, pages := cap(orders.queues), cap(orders.blocks), cap(orders.pages)
+	for _, b := range []*Book{books[0], books[2], books[0]} {
+		for _, side := range []Side{Buy, Sell} {
+			for i := range Price(capacity) {
+				b.Add(orders.Take(), Resting{Side: side, Class: Class(i % 2), Price: 1 + i*4096, Qty: 1})
+			}
+			if orders.Take() != 0 {
+				t.Error("one order too many")
+			}
+			if err := b.Audit(); err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range b.Queue(nil, side) {
+				b.Remove(s)
+				orders.Free(s)
+			}
+			if err := b.Audit(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if orders.blocksUsed != capacity || orders.pagesUsed != capacity || orders.Live() != 0 {
+		t.Errorf("%d blocks, %d pages used, %d live", orders.blocksUsed, orders.pagesUsed, orders.Live())
+	}
+	if cap(orders.queues) != queues || cap(orders.blocks) != blocks || cap(orders.pages) != pages {
+		t.Error("memory has grown")
+	}
+}
+
+// TestMemoryFollowsPrices: books of few prices reserve no more than their prices can need.
+func TestMemoryFollowsPrices(t *testing.T) {
+	orders := NewOrders(1_000_000)
+	for range 10 {
+		New(Config{Orders: orders, MaxPrice: 100_000})
+	}
+	const want = 10 * 4 * (100_000/64 + 1)
+	if got := cap(orders.blocks); got < want || got > 2*want {
+		t.Errorf("%d blocks, want %d to twice that", got, want)
+	}
+}
+
+func TestSlotsAreUsedAgain(t *testing.T) {
+	orders := NewOrders(3)
+	for range 2 {
+		seen := map[Slot]bool{}
+		for range orders.Cap() {
+			s := orders.Take()
+			if s < 1 || int(s) > orders.Cap() || seen[s] {
+				t.Fatalf("slot %d", s)
+			}
+			seen[s] = true
+		}
+		if s := orders.Take(); s != 0 || orders.Live() != 3 {
+			t.Errorf("slot %d beyond the capacity, %d live", s, orders.Live())
+		}
+		for s := range seen {
+			orders.Free(s)
+		}
+	}
+}

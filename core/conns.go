@@ -1,0 +1,305 @@
+package core
+
+import (
+	"fmt"
+	"syscall"
+
+	"matcher/engine"
+	"matcher/ring"
+)
+
+// Tags of operations: kind (8 bits), generation of the connection (24), number (24).
+const (
+	tagAccept uint8 = iota + 1
+	tagReceive
+	tagSend  // SendNow: completes only when it was short
+	tagRest  // Send of what a short one left
+	tagQuiet // nothing to be done when it completes
+	tagBlock
+	tagHeader
+	tagPipe
+)
+
+const generations = 1<<24 - 1
+
+func tag(kind uint8, number int32, generation uint32) uint64 {
+	return uint64(kind)<<48 | uint64(generation)<<24 | uint64(number)
+}
+
+func kindOf(tag uint64) uint8                { return uint8(tag >> 48) }
+func numberOf(tag uint64) int32              { return int32(tag & 0xffffff) }
+func generationOf(tag uint64) uint32         { return uint32(tag>>24) & generations }
+func (c *conns) tag(k uint8, n int32) uint64 { return tag(k, n, c.all[n].generation) }
+
+const lingerClose = 1_000_000_000 // ns that a peer has to take its last bytes before it is cut off
+
+// conns is the kernel's side of all connections. A connection's number is an index into all, and the same in the gateway.
+type conns struct {
+	listener int32
+	all      []conn
+	unused   []int32   // free numbers
+	queue    []receipt // received and not worked off, oldest first
+	head     int
+	starved  []int32 // receives that ended because all buffers were taken
+	returned bool    // a buffer was given back in this turn
+	leaving  []int32 // told to close, not closed yet
+}
+
+type conn struct {
+	fd         int32
+	generation uint32
+	used       bool
+	armed      bool   // a receive is under way
+	resting    bool   // a Send that waits is under way
+	leaving    bool   // nothing is read any more; waiting for the peer to close, then for our operations to end
+	cut        bool   // shut down in both directions
+	drained    bool   // the peer has closed
+	last       uint64 // when it was told to close (mono)
+}
+
+// receipt is a buffer of received bytes, or with len 0 the end of them.
+type receipt struct {
+	conn       int32
+	generation uint32
+	len        uint32
+	off        uint64
+	buffer     uint16
+	filled     bool
+}
+
+func newConns(n int) conns {
+	c := conns{all: make([]conn, n), unused: make([]int32, n)}
+	for i := range c.unused {
+		c.unused[i] = int32(n - 1 - i)
+	}
+	return c
+}
+
+// waiting says whether received bytes wait to be worked off.
+func (c *conns) waiting() bool { return c.head < len(c.queue) }
+
+// next returns the oldest receipt of a connection that is still ours, or nil.
+func (c *conns) next() *receipt {
+	if c.head == len(c.queue) {
+		c.queue, c.head = c.queue[:0], 0
+		return nil
+	}
+	return &c.queue[c.head]
+}
+
+// stale says whether a receipt is of a connection that has been closed and whose number serves another.
+func (c *conns) stale(r *receipt) bool {
+	cn := &c.all[r.conn]
+	return !cn.used || cn.generation != r.generation
+}
+
+// complete deals with one completion.
+func (l *loop) complete(done *ring.Completion) {
+	c := &l.conns
+	switch n := numberOf(done.Tag); kindOf(done.Tag) {
+	case tagAccept:
+		c.accepted(l, done)
+	case tagReceive:
+		c.received(l, n, done)
+	case tagSend:
+		c.cutShort(l, n, done)
+	case tagRest:
+		c.rested(l, n, done)
+	case tagBlock:
+		l.written(n, done.Res)
+	case tagHeader:
+		l.files.begun(l, done.Res)
+	case tagPipe:
+		l.message(done.Res)
+	}
+}
+
+func (c *conns) listen(l *loop) {
+	l.ops = append(l.ops, ring.Op{Code: ring.Accept, File: c.listener, Tag: tag(tagAccept, 0, 0)})
+}
+
+func (c *conns) accepted(l *loop, done *ring.Completion) {
+	if !done.More && l.state == serving {
+		c.listen(l)
+	}
+	if done.Res < 0 {
+		if e := syscall.Errno(-done.Res); e != syscall.ECANCELED && e != syscall.ECONNABORTED {
+			l.log(fmt.Sprintf("warning: a connection was not accepted: %v", e))
+		}
+		return
+	}
+	if len(c.unused) == 0 || l.state != serving {
+		l.ops = append(l.ops, ring.Op{Code: ring.Close, File: done.Res, Tag: tag(tagQuiet, 0, 0)})
+		return
+	}
+	_ = ring.NoDelay(int(done.Res)) // a socket that cannot is slower, not wrong
+	n := c.unused[len(c.unused)-1]
+	c.unused = c.unused[:len(c.unused)-1]
+	cn := &c.all[n]
+	*cn = conn{fd: done.Res, generation: (cn.generation + 1) & generations, used: true}
+	l.gateway.Open(n, l.mono)
+	c.arm(l, n)
+}
+
+func (c *conns) arm(l *loop, n int32) {
+	c.all[n].armed = true
+	l.ops = append(l.ops, ring.Op{Code: ring.Receive, File: c.all[n].fd, Tag: c.tag(tagReceive, n)})
+}
+
+// received files what came in. Bytes are worked off in order, so the end of a connection waits behind them too.
+func (c *conns) received(l *loop, n int32, done *ring.Completion) {
+	cn := &c.all[n]
+	if !done.More {
+		cn.armed = false
+	}
+	if done.Filled && done.Res > 0 {
+		c.queue = append(c.queue, receipt{
+			conn: n, generation: cn.generation, len: uint32(done.Res), off: done.Off, buffer: done.Buffer, filled: true,
+		})
+		if !done.More {
+			c.arm(l, n)
+		}
+		return
+	}
+	if done.Filled {
+		c.giveBack(l, done.Buffer)
+	}
+	switch {
+	case done.Res == -int32(syscall.ENOBUFS):
+		c.starved = append(c.starved, n)
+	case !done.More:
+		c.queue = append(c.queue, receipt{conn: n, generation: cn.generation})
+	}
+}
+
+// recycle ends the oldest receipt and gives its buffer back.
+func (c *conns) recycle(l *loop, r *receipt) {
+	if r.filled {
+		c.giveBack(l, r.buffer)
+	}
+	c.head++
+}
+
+func (c *conns) giveBack(l *loop, buffer uint16) {
+	l.ops = append(l.ops, ring.Op{Code: ring.Recycle, Buffer: buffer})
+	c.returned = true
+}
+
+// ended deals with the end of what a peer sends.
+func (c *conns) ended(l *loop, r *receipt) {
+	c.recycle(l, r)
+	c.all[r.conn].drained = true
+	l.gateway.Gone(r.conn)
+}
+
+// discard throws away everything received.
+func (c *conns) discard(l *loop) {
+	for r := c.next(); r != nil; r = c.next() {
+		c.recycle(l, r)
+	}
+}
+
+// cutShort: the peer's socket took less than it was given. The rest goes out by an operation that waits for room.
+func (c *conns) cutShort(l *loop, n int32, done *ring.Completion) {
+	sent := done.Res
+	if sent < 0 {
+		if sent != -int32(syscall.EAGAIN) {
+			return // broken: the receive ends too and says so
+		}
+		sent = 0
+	}
+	rest := l.gateway.Short(n, uint32(sent))
+	c.all[n].resting = true
+	l.ops = append(l.ops, ring.Op{
+		Code: ring.Send, File: c.all[n].fd, Len: rest.Len, Off: rest.Off, Tag: c.tag(tagRest, n),
+	})
+}
+
+func (c *conns) rested(l *loop, n int32, done *ring.Completion) {
+	c.all[n].resting = false
+	if done.Res > 0 {
+		l.gateway.Resumed(n, l.mono)
+	}
+}
+
+// shut journals the end of sessions and begins to close what the gateway gave up.
+func (l *loop) shut() {
+	l.closed = l.gateway.Closing(l.closed[:0])
+	for i := range l.closed {
+		cl := &l.closed[i]
+		c := &l.conns.all[cl.Conn]
+		c.leaving, c.last = true, l.mono
+		l.conns.leaving = append(l.conns.leaving, cl.Conn)
+		if cl.User != 0 && l.state == serving {
+			l.disconnected(cl.User, cl.Cause)
+		}
+	}
+}
+
+// disconnected journals that a user has no connection any more.
+func (l *loop) disconnected(user uint16, cause uint8) {
+	for !l.writer.Room() && l.err == nil {
+		l.drain()
+	}
+	if l.err != nil {
+		return
+	}
+	l.cmd = engine.Command{Header: engine.Header{Kind: engine.KindDisconnect, User: user}}
+	l.cmd.Disconnect().Cause = cause
+	l.apply(&l.cmd)
+}
+
+// shutdown moves every leaving connection on: first our last bytes and the end of our side, then the end of the peer's,
+// by itself or after a second, and when no operation is under way any more, the descriptor. It also gives starved
+// connections a receive again once buffers have come back.
+func (c *conns) shutdown(l *loop) {
+	if c.returned {
+		for _, n := range c.starved {
+			if c.all[n].used && !c.all[n].armed {
+				c.arm(l, n)
+			}
+		}
+		c.starved, c.returned = c.starved[:0], false
+	}
+	kept := 0
+	for _, n := range c.leaving {
+		if !c.leave(l, n) {
+			c.leaving[kept] = n
+			kept++
+		}
+	}
+	c.leaving = c.leaving[:kept]
+}
+
+// leave moves one connection on. True: it is closed.
+func (c *conns) leave(l *loop, n int32) bool {
+	cn := &c.all[n]
+	if cn.leaving { // our side, once
+		cn.leaving = false
+		l.ops = append(l.ops, ring.Op{Code: ring.Shutdown, File: cn.fd, Len: 1, Tag: tag(tagQuiet, 0, 0)})
+		return false
+	}
+	if !cn.cut && (cn.drained || l.mono-cn.last >= lingerClose) {
+		cn.cut = true
+		l.ops = append(l.ops, ring.Op{Code: ring.Shutdown, File: cn.fd, Len: 2, Tag: tag(tagQuiet, 0, 0)})
+		return false
+	}
+	if !cn.cut || !cn.drained || cn.armed || cn.resting {
+		return false
+	}
+	l.ops = append(l.ops, ring.Op{Code: ring.Close, File: cn.fd, Tag: tag(tagQuiet, 0, 0)})
+	cn.used = false
+	c.unused = append(c.unused, n)
+	l.gateway.Drop(n)
+	return true
+}
+
+// service cuts off peers that were asked to close and did not.
+func (c *conns) service(l *loop) {
+	for _, n := range c.leaving {
+		// A starved connection has no receive that could end: it ends here.
+		if cn := &c.all[n]; !cn.armed && l.mono-cn.last >= lingerClose {
+			cn.drained = true
+		}
+	}
+}

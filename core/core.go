@@ -1,0 +1,261 @@
+// Package core runs a venue on one pinned thread: it is the only room where kernel, clock and market meet.
+//
+// It owns the thread, the ring, the journal's files, time, and everything that is in flight: received bytes waiting for
+// their turn, commands waiting for durability, answers waiting for release. It never parses a message (gateway), never
+// matches an order (engine) and knows nothing of a block's layout (journal).
+//
+//	core.go     Open, Run, Stop; the thread
+//	config.go   what a server needs to know
+//	recover.go  the journal as found, and what a start adds to it
+//	loop.go     one turn, on one screen
+//	conns.go    connections as the kernel sees them
+//	files.go    segments
+package core
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"matcher/engine"
+	"matcher/gateway"
+	"matcher/journal"
+	"matcher/ring"
+)
+
+// Counts is what a server has done since it was opened; what it recovered is not counted.
+type Counts struct {
+	Commands uint64
+	Events   uint64
+	Fills    uint64
+	Enters   uint64 // io_uring_enter calls
+}
+
+// Result is what a server leaves behind.
+type Result struct {
+	StateHash    uint64
+	Seq          uint64 // of the last command
+	Commands     uint64
+	Events       uint64
+	Fills        uint64
+	Enters       uint64
+	JournalBytes uint64 // of blocks, since the birth of the journal
+}
+
+// Server is a venue that is open.
+type Server struct {
+	addr   string
+	report string
+	write  int // the pipe's end that anybody may write to
+	once   sync.Once
+	ready  chan error
+	ended  chan struct{}
+	result Result
+	err    error
+}
+
+// Errors that Open may give, beside those of packages ring (*SetupError, ErrLocked), journal (*Damage) and replay
+// (*Divergence), which it wraps.
+var (
+	ErrConfig = errors.New("core: configuration")            // what the journal says and the configuration says do not agree
+	ErrMemory = errors.New("core: not enough stream memory") // the day's streams do not fit
+	ErrListen = errors.New("core: listen")                   // wraps the error number, EADDRINUSE for a port in use
+)
+
+// Open locks and recovers the journal, opens the venue and serves until Stop. It returns when clients can connect.
+func Open(cfg Config) (*Server, error) {
+	s := &Server{ready: make(chan error), ended: make(chan struct{})}
+	go s.thread(cfg)
+	if err := <-s.ready; err != nil {
+		<-s.ended
+		return nil, err
+	}
+	return s, nil
+}
+
+// Addr returns the address the server listens on.
+func (s *Server) Addr() string { return s.addr }
+
+// Report says in one line what the server runs on: kernel features, cpu, journal, recovery.
+func (s *Server) Report() string { return s.report }
+
+// Run waits until the server has stopped and returns what it leaves behind. The error says why it stopped by itself.
+func (s *Server) Run() (Result, error) {
+	<-s.ended
+	return s.result, s.err
+}
+
+// Stop asks the server for an orderly end: what was received is answered, the journal is sealed. It does not wait.
+func (s *Server) Stop() {
+	s.once.Do(func() {
+		m := [messageSize]byte{messageStop}
+		_ = post(s.write, &m) // it can only fail when the server has stopped already
+	})
+}
+
+// post writes one message to the pipe. Writes of this size are atomic (pipe(7)).
+func post(fd int, m *[messageSize]byte) error {
+	_, err := syscall.Write(fd, m[:])
+	return err
+}
+
+// thread is the venue's own thread, from the first system call to the last.
+func (s *Server) thread(cfg Config) {
+	defer close(s.ended)
+	runtime.LockOSThread() // before the ring is made: it belongs to this thread alone; the thread ends with the goroutine
+	l, err := s.open(&cfg)
+	s.ready <- err
+	if err != nil {
+		return
+	}
+	s.err = l.run()
+	s.result = Result{
+		StateHash: l.engine.Hash(), Seq: l.engine.Seq(), Commands: l.counts.Commands, Events: l.counts.Events,
+		Fills: l.engine.Fills() - l.counts.Fills, Enters: l.kernel.Enters(),
+		JournalBytes: uint64(l.writer.Durable()),
+	}
+	l.close()
+	_ = syscall.Close(s.write)
+}
+
+// open does everything that comes before the first turn. What it opened is closed again if it fails.
+func (s *Server) open(cfg *Config) (_ *loop, err error) {
+	l := &loop{cfg: cfg, start: time.Now(), conns: newConns(cfg.MaxSessions)}
+	l.files = files{dir: cfg.Journal, current: noFile, spare: noFile, pipe: -1, slotSize: slotSize}
+	l.conns.listener = -1
+	l.lock = -1
+	s.write = -1
+	defer func() {
+		if err != nil {
+			l.close()
+			if s.write >= 0 {
+				_ = syscall.Close(s.write)
+			}
+		}
+	}()
+	cpu := pin(cfg)
+	if err := os.MkdirAll(cfg.Journal, 0o755); err != nil {
+		return nil, fmt.Errorf("core: journal directory: %w", err)
+	}
+	if l.lock, err = ring.LockDir(cfg.Journal); err != nil {
+		return nil, fmt.Errorf("core: journal %s: %w", cfg.Journal, err)
+	}
+	found, err := l.build(cfg)
+	if err != nil {
+		return nil, err
+	}
+	fd, addr, err := ring.Listen(cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("%w on %s: %w", ErrListen, cfg.Listen, err)
+	}
+	l.conns.listener, s.addr = int32(fd), addr
+	r, w, err := ring.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("core: %w", err)
+	}
+	l.files.pipe, s.write = int32(r), w
+	l.files.helper = newHelper(cfg.Journal, uint64(cfg.Segment), func(m *[messageSize]byte) { _ = post(w, m) })
+	if err := l.begin(cfg, found); err != nil {
+		return nil, err
+	}
+	l.conns.listen(l)
+	l.listenPipe()
+	s.report = fmt.Sprintf("%s; %s; %s; %s", features(l.kernel), cpu, l.disk, found)
+	return l, nil
+}
+
+// pin gives the thread a cpu of its own, as far as the machine allows, and says what it did.
+func pin(cfg *Config) string {
+	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0))) // set explicitly: a smaller affinity must not lower it
+	cpus := ring.CPUs()
+	switch {
+	case len(cpus) < 2 && cfg.CPU < 0:
+		cfg.Wait = ring.Block // spinning on the only cpu would starve everything else
+		return "one cpu, waiting in the kernel"
+	case cfg.CPU == NoCPU:
+		return "not pinned"
+	case cfg.CPU == AutoCPU:
+		cfg.CPU = cpus[len(cpus)-1]
+	}
+	if err := ring.MoveOthers(cfg.CPU); err != nil {
+		return fmt.Sprintf("not pinned: %v", err)
+	}
+	if err := ring.Pin(cfg.CPU); err != nil {
+		return fmt.Sprintf("not pinned: %v", err)
+	}
+	return fmt.Sprintf("cpu %d", cfg.CPU)
+}
+
+func features(k Kernel) string {
+	if u, ok := k.(*ring.Uring); ok {
+		return u.Features()
+	}
+	return "another kernel"
+}
+
+// build makes the ring, the memory that everything in flight lies in, and the venue as the journal has it.
+func (l *loop) build(cfg *Config) (*found, error) {
+	control := pages(uint64(cfg.MaxSessions) * gateway.ControlSize)
+	streams := pages(cfg.StreamMemory)
+	u, err := ring.NewUring(ring.Config{ArenaSize: slotCount*slotSize + 2*page + control + streams})
+	if err != nil {
+		return nil, fmt.Errorf("core: %w", err)
+	}
+	l.kernel = u
+	at := u.Base()
+	take := func(n uint64) uint64 { at += n; return at - n }
+	l.files.slots, l.files.header, l.files.mail = take(slotCount*slotSize), take(page), take(page)
+	controlOff, streamsOff := take(control), take(streams)
+	arena := u.Arena()
+	l.engine = engine.New()
+	f, err := l.recovered(cfg, gateway.Config{
+		Secret: cfg.Secret, Connections: cfg.MaxSessions,
+		Control: arena[controlOff:][:control], ControlOff: controlOff,
+		Streams: arena[streamsOff:][:streams], StreamsOff: streamsOff,
+		LoginTimeout: uint64(cfg.LoginTimeout), ClientTimeout: uint64(cfg.ClientTimeout), Heartbeat: uint64(cfg.Heartbeat),
+	})
+	if err != nil {
+		return nil, err
+	}
+	var slots [][]byte
+	for i := range uint64(slotCount) {
+		slots = append(slots, arena[l.files.slots+i*slotSize:][:slotSize])
+	}
+	l.writer = journal.NewWriter(journal.Config{ID: f.id, State: f.state, Slots: slots})
+	return f, nil
+}
+
+const page = 4096
+
+func pages(n uint64) uint64 { return (n + page - 1) / page * page }
+
+// close gives everything back to the kernel.
+func (l *loop) close() {
+	for i := range l.conns.all {
+		if c := &l.conns.all[i]; c.used {
+			_ = syscall.Close(int(c.fd))
+		}
+	}
+	if l.kernel != nil {
+		_ = l.kernel.Close()
+	}
+	for _, fd := range []int32{l.conns.listener, l.files.current.fd, l.files.spare.fd, l.files.pipe, int32(l.lock)} {
+		if fd >= 0 {
+			_ = syscall.Close(int(fd))
+		}
+	}
+	if l.files.helper != nil {
+		close(l.files.helper.jobs)
+	}
+}
+
+// sessionID names a trading day's streams: YYMMDD and a count (rule 11.4).
+func sessionID(midnight uint64, count int) (id [10]byte) {
+	day := time.Unix(0, int64(midnight)).UTC()
+	copy(id[:], fmt.Sprintf("%s%04d", day.Format("060102"), count))
+	return id
+}

@@ -1,0 +1,174 @@
+package core
+
+import (
+	"encoding/binary"
+	"fmt"
+	"path/filepath"
+
+	"matcher/journal"
+	"matcher/ring"
+)
+
+const (
+	slotSize     = 1 << 20 // memory of one block
+	slotCount    = writesInFlight + 1
+	firstSegment = 4 << 20 // the first segment of an epoch is zeroed at the start, so it is small
+)
+
+// files are the journal's segments as the loop sees them: one that is written to, one that was prepared for later.
+//
+// A segment is zeroed before it is used, by a helper off the core, because a durable write into blocks that were never
+// written costs the file system a journal commit of its own. When a block does not fit any more, the loop lets all
+// writes end, writes the header of the spare segment, and goes on there; until that header is durable the open block
+// just grows.
+type files struct {
+	dir       string
+	current   file
+	spare     file
+	switching bool
+	lengths   [slotCount]uint32 // of the blocks being written
+	slots     uint64            // arena: slotCount blocks
+	slotSize  uint64
+	header    uint64 // arena: a segment header
+	mail      uint64 // arena: a message from the pipe
+	pipe      int32  // the loop's end
+	helper    *helper
+}
+
+// file is an open segment.
+type file struct {
+	fd     int32
+	name   string
+	size   uint64
+	first  journal.Position
+	direct bool
+}
+
+var noFile = file{fd: -1}
+
+// fits says whether a block of n bytes can be written now.
+func (f *files) fits(l *loop, n int) bool {
+	return !f.switching && f.current.fd >= 0 && f.place(l.writer.State().Position)+uint64(n) <= f.current.size
+}
+
+// place returns the offset of a position in the current segment.
+func (f *files) place(p journal.Position) uint64 {
+	return journal.SegmentHeaderSize + uint64(p-f.current.first)
+}
+
+// advance begins the next segment if there is one and nothing is being written.
+func (f *files) advance(l *loop) {
+	if f.switching || f.spare.fd < 0 || l.writer.InFlight() != 0 {
+		return
+	}
+	f.switching = true
+	h := l.writer.Begin(f.spare.size)
+	h.Created = l.time
+	f.spare.first = h.First
+	h.Encode(l.kernel.Arena()[f.header:][:journal.SegmentHeaderSize])
+	l.ops = append(l.ops, ring.Op{
+		Code: ring.Write, File: f.spare.fd, Len: journal.SegmentHeaderSize, Off: f.header, Tag: tag(tagHeader, 0, 0),
+	})
+}
+
+// begun: the header of the spare segment is durable. It becomes the current one, and another spare is asked for.
+func (f *files) begun(l *loop, res int32) {
+	if res != journal.SegmentHeaderSize {
+		l.fail(&JournalError{File: f.spare.name, Wrote: res, Want: journal.SegmentHeaderSize})
+		return
+	}
+	if f.current.fd >= 0 {
+		l.ops = append(l.ops, ring.Op{Code: ring.Close, File: f.current.fd, Tag: tag(tagQuiet, 0, 0)})
+	}
+	f.current, f.spare, f.switching = f.spare, noFile, false
+	f.helper.ask(l.writer.State().Segment + 1)
+}
+
+// Messages of 64 bytes come through a pipe whose read is always armed: the only way anything else in the process reaches
+// the loop. Byte 0 says what it is.
+const (
+	messageSize       = 64
+	messageStop uint8 = iota
+	messageSpare
+	messageNoSpare
+)
+
+func (l *loop) listenPipe() {
+	l.ops = append(l.ops, ring.Op{
+		Code: ring.Read, File: l.files.pipe, Len: messageSize, Off: l.files.mail, Tag: tag(tagPipe, 0, 0),
+	})
+}
+
+// message acts on what lies in the mail memory.
+func (l *loop) message(res int32) {
+	if res != messageSize {
+		l.fail(fmt.Errorf("core: the pipe gave %d", res))
+		return
+	}
+	m := l.kernel.Arena()[l.files.mail:][:messageSize]
+	switch m[0] {
+	case messageStop:
+		l.asked = true
+	case messageSpare:
+		le := binary.LittleEndian
+		l.files.spare = file{
+			fd: int32(le.Uint32(m[4:])), size: le.Uint64(m[8:]), name: journal.SegmentName(le.Uint32(m[16:])),
+		}
+	case messageNoSpare:
+		l.fail(l.files.helper.err)
+	}
+	l.listenPipe()
+}
+
+// helper prepares segments on a goroutine of its own.
+type helper struct {
+	dir  string
+	size uint64
+	send func(m *[messageSize]byte)
+	jobs chan uint32 // segment numbers; one place is enough, for there is one spare
+	err  error       // set before messageNoSpare is sent
+}
+
+func newHelper(dir string, size uint64, send func(m *[messageSize]byte)) *helper {
+	h := &helper{dir: dir, size: size, send: send, jobs: make(chan uint32, 1)}
+	go h.run()
+	return h
+}
+
+// ask wants a segment. It is called once per segment and never blocks.
+func (h *helper) ask(number uint32) { h.jobs <- number }
+
+func (h *helper) run() {
+	for number := range h.jobs {
+		var m [messageSize]byte
+		f, err := prepare(h.dir, number, h.size)
+		if err != nil {
+			h.err = err
+			m[0] = messageNoSpare
+		} else {
+			le := binary.LittleEndian
+			m[0] = messageSpare
+			le.PutUint32(m[4:], uint32(f.fd))
+			le.PutUint64(m[8:], f.size)
+			le.PutUint32(m[16:], number)
+		}
+		h.send(&m)
+	}
+}
+
+// prepare makes a segment file of zeros that is ready for durable writes in place.
+func prepare(dir string, number uint32, size uint64) (file, error) {
+	name := journal.SegmentName(number)
+	path := filepath.Join(dir, name)
+	fd, direct, err := ring.OpenDirect(path, true, int64(size))
+	if err != nil {
+		return noFile, err
+	}
+	if err := ring.Zero(fd, direct, 0, int64(size)); err != nil {
+		return noFile, err
+	}
+	if err := ring.Fsync(fd); err != nil {
+		return noFile, err
+	}
+	return file{fd: int32(fd), name: name, size: size, direct: direct}, ring.FsyncDir(dir)
+}

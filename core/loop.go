@@ -1,0 +1,402 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"matcher/engine"
+	"matcher/gateway"
+	"matcher/journal"
+	"matcher/ring"
+)
+
+// Kernel is what the loop asks of the world below: operations in, completions out, one call per turn. ring.Uring is one.
+type Kernel interface {
+	// Turn submits ops, waits as told, and appends what completed. See ring.Uring.
+	Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]ring.Completion, error)
+	Arena() []byte
+	Base() uint64
+	Enters() uint64
+	Close() error
+}
+
+const (
+	writesInFlight = 4           // journal writes at once: the knee of the curve
+	lingerTime     = 1_000_000   // async: a block is written when it is this old (ns) ...
+	lingerSize     = 256 << 10   // ... or this large (bytes)
+	serviceEvery   = 20_000_000  // ns between two looks at the timers of a share of the connections
+	serviceShare   = 16          // of the connections are looked at each time
+	idleWait       = 100_000_000 // ns a turn may sleep when nothing else is due
+)
+
+// loop is one venue at work: the only place where kernel, clock and market meet. All of it belongs to one thread.
+type loop struct {
+	kernel  Kernel
+	engine  *engine.Engine
+	gateway *gateway.Gateway
+	writer  *journal.Writer
+	conns   conns
+	files   files
+	cfg     *Config
+	lock    int    // descriptor of the journal's lock
+	disk    string // how the journal is written, for people
+
+	ops  []ring.Op         // for the next turn
+	done []ring.Completion // of this turn
+	held []ring.Completion // of turns inside a command: dealt with in the next turn
+
+	time  uint64    // engine time of this turn: ns since 1970, never goes back
+	mono  uint64    // ns since start, for timers
+	start time.Time // of the monotonic clock
+
+	cmd    engine.Command
+	fill   engine.Fill
+	events []engine.Event
+	output uint64 // hash of all events so far
+
+	sends   []gateway.Send
+	closed  []gateway.Closed
+	marks   []gateway.Mark // of sealed blocks that are not durable
+	sealed  []sealed       // those blocks, oldest first
+	opened  uint64         // when the open block got its first command (mono)
+	service uint64         // when the timers are looked at next (mono)
+	reserve uint64         // stream memory that is kept for what must still be said
+	fence   bool           // the next block is the first of its epoch
+	more    bool           // there is more to send right away
+	asked   bool           // an orderly end was asked for
+	state   phase
+	err     error
+
+	counts Counts
+}
+
+// sealed is a closed block: when everything below its end is durable, the marks up to the given number may be released.
+type sealed struct {
+	end   journal.Position
+	marks int
+}
+
+// phase is where the loop stands.
+type phase uint8
+
+const (
+	serving  phase = iota
+	stopping       // told to stop: nothing is read any more, the last block is on its way
+	stopped
+)
+
+// run turns until told to stop.
+func (l *loop) run() error {
+	for l.state != stopped && l.err == nil {
+		l.turn()
+	}
+	return l.err
+}
+
+// turn is the whole server: what the kernel finished, what it means, what is to be done next. One system call.
+func (l *loop) turn() {
+	done, err := l.kernel.Turn(l.ops, l.done[:0], l.wait())
+	l.done, l.ops = done, l.ops[:0]
+	l.clock()
+	if err != nil {
+		l.fail(fmt.Errorf("core: the kernel gave up: %w", err))
+		return
+	}
+	for i := range l.held {
+		l.complete(&l.held[i])
+	}
+	l.held = l.held[:0]
+	for i := range l.done {
+		l.complete(&l.done[i])
+	}
+	if l.asked && l.state == serving {
+		l.stop()
+	}
+	l.work()
+	l.due()
+	l.shut()
+	l.seal()
+	l.submit()
+	l.release()
+	l.flush()
+	l.finish()
+}
+
+// clock reads the clock, once a turn. Engine time is the wall clock but never goes back; timers use the monotonic one.
+func (l *loop) clock() {
+	now := time.Now()
+	l.time = max(l.time, uint64(now.UnixNano()))
+	l.mono = uint64(now.Sub(l.start))
+}
+
+// wait says how long the next turn may wait for the kernel.
+func (l *loop) wait() ring.Wait {
+	w := ring.Wait{Policy: l.cfg.Wait, DiskBusy: l.cfg.Durability == Sync && l.writer.InFlight() != 0}
+	if l.more || len(l.held) != 0 || l.conns.waiting() && l.writer.Room() {
+		return w
+	}
+	until := l.mono + idleWait
+	until = min(until, l.service)
+	if at, ok := l.engine.Deadline(); ok {
+		until = min(until, l.mono+at-min(at, l.time))
+	}
+	if l.cfg.Durability == Async && !l.writer.Empty() {
+		until = min(until, l.opened+lingerTime)
+	}
+	if until > l.mono {
+		w.Until = int64(until - l.mono)
+	}
+	return w
+}
+
+// work turns received bytes into commands and carries them out, buffer by buffer in the order in which they came. It
+// stops when the journal has no room: the buffers stay with us, the kernel runs out of them, and TCP pushes back.
+func (l *loop) work() {
+	if l.state != serving {
+		l.conns.discard(l)
+		return
+	}
+	for r := l.conns.next(); r != nil && l.writer.Room(); r = l.conns.next() {
+		if l.short() {
+			return
+		}
+		if l.conns.stale(r) {
+			l.conns.recycle(l, r)
+			continue
+		}
+		if r.len == 0 {
+			l.conns.ended(l, r)
+			continue
+		}
+		data := l.kernel.Arena()[r.off : r.off+uint64(r.len)]
+		n, ok := l.gateway.Receive(r.conn, data, l.mono, &l.cmd)
+		r.off += uint64(n)
+		r.len -= uint32(n)
+		if r.len == 0 {
+			l.conns.recycle(l, r)
+		}
+		if ok {
+			l.apply(&l.cmd)
+		}
+	}
+}
+
+// short keeps enough stream memory for everything that must still be said: first it closes order entry, and in the end it
+// stops reading. True: nothing more may be read.
+func (l *loop) short() bool {
+	left := l.gateway.Free()
+	if left >= l.reserve {
+		return false
+	}
+	if !l.engine.Gated() {
+		l.log("warning: the day's outbound streams have filled stream_memory; order entry is closed, cancels are served")
+		l.gate(engine.GateMemory)
+	}
+	return left < l.reserve/4
+}
+
+func (l *loop) gate(cause uint8) {
+	l.cmd = engine.Command{Header: engine.Header{Kind: engine.KindGate}}
+	l.cmd.Gate().Closed, l.cmd.Gate().Cause = 1, cause
+	l.apply(&l.cmd)
+}
+
+// apply sequences one command: journal, engine, journal again for its fills, and the owners' streams. Nothing of it
+// leaves before it is released.
+func (l *loop) apply(cmd *engine.Command) {
+	if l.writer.Empty() {
+		l.opened = l.mono
+	}
+	cmd.Seq, cmd.Time = l.engine.Seq()+1, l.time
+	l.writer.Command(cmd.Cells(), cmd.Seq, cmd.Time)
+	l.events = l.engine.Apply(l.events[:0], cmd)
+	for i := range l.events {
+		if ev := &l.events[i]; ev.Flags&engine.EventTaker != 0 {
+			engine.FillOf(&l.fill, cmd, &l.events[i-1], ev)
+			for !l.writer.Fill(l.fill.Cell()) && l.err == nil {
+				l.drain()
+			}
+		}
+	}
+	l.output = engine.FoldOutput(l.output, l.events)
+	l.gateway.Deliver(cmd, l.events)
+	l.counts.Commands++
+	l.counts.Events += uint64(len(l.events))
+}
+
+// drain lets a journal write end in the middle of a command whose fills have filled every block. Everything else that
+// completes meanwhile waits for the next turn.
+func (l *loop) drain() {
+	l.submit()
+	done, err := l.kernel.Turn(l.ops, l.done[:0], ring.Wait{Policy: l.cfg.Wait, Until: idleWait, DiskBusy: true})
+	l.done, l.ops = done, l.ops[:0]
+	if err != nil {
+		l.fail(fmt.Errorf("core: the kernel gave up: %w", err))
+	}
+	for i := range l.done {
+		if c := &l.done[i]; kindOf(c.Tag) == tagBlock || kindOf(c.Tag) == tagHeader || kindOf(c.Tag) == tagPipe {
+			l.complete(c)
+		} else {
+			l.held = append(l.held, *c)
+		}
+	}
+}
+
+// due does what time asks for: expiries as a journaled Tick, heartbeats, timeouts.
+func (l *loop) due() {
+	if at, ok := l.engine.Deadline(); ok && at <= l.time && l.writer.Room() && l.state == serving {
+		l.cmd = engine.Command{Header: engine.Header{Kind: engine.KindTick}}
+		l.cmd.Tick().Due = at
+		l.apply(&l.cmd)
+	}
+	if l.mono >= l.service {
+		l.service = l.mono + serviceEvery
+		l.gateway.Service(l.mono, serviceShare)
+		l.conns.service(l)
+	}
+}
+
+// seal closes the open block when a write slot is free: while all are busy the block grows, which is group commit without
+// a timer. In async mode a block is also left to grow until it is large or old.
+func (l *loop) seal() {
+	if l.cfg.Durability == Async {
+		l.marks = l.gateway.Mark(l.marks[:0])
+		l.gateway.Release(l.marks)
+	}
+	if l.writer.Empty() || l.writer.Pending() != 0 || l.writer.InFlight() >= writesInFlight {
+		return
+	}
+	if l.cfg.Durability == Async && l.state == serving && l.mono < l.opened+lingerTime && l.writer.Size() < lingerSize {
+		return
+	}
+	flags := uint16(0)
+	if l.fence {
+		flags, l.fence = journal.FlagFence, false
+	}
+	if l.state != serving {
+		flags |= journal.FlagSeal
+	}
+	l.writer.Seal(l.engine.Hash(), l.output, flags)
+	if l.cfg.Durability != Async {
+		l.marks = l.gateway.Mark(l.marks)
+		l.sealed = append(l.sealed, sealed{end: l.writer.Appended(), marks: len(l.marks)})
+	}
+}
+
+// submit hands closed blocks to the kernel, each as one durable write.
+func (l *loop) submit() {
+	for n := l.writer.Pending(); n != 0; n = l.writer.Pending() {
+		if !l.files.fits(l, n) {
+			l.files.advance(l)
+			return
+		}
+		b, _ := l.writer.Next()
+		l.files.lengths[b.Slot] = b.Length
+		l.ops = append(l.ops, ring.Op{
+			Code: ring.Write, File: l.files.current.fd, Len: b.Length,
+			Off: l.files.slots + uint64(b.Slot)*l.files.slotSize,
+			At:  l.files.place(b.Position), Tag: tag(tagBlock, int32(b.Slot), 0),
+		})
+	}
+}
+
+// written takes note that a block is durable. Anything but a whole write ends the venue: what the disk holds now is not
+// known, and nothing that was not acknowledged may be.
+func (l *loop) written(slot int32, res int32) {
+	if want := l.files.lengths[slot]; res != int32(want) {
+		l.fail(&JournalError{File: l.files.current.name, Wrote: res, Want: want})
+		return
+	}
+	l.writer.Written(int(slot))
+}
+
+// release lets go what has become durable.
+func (l *loop) release() {
+	durable, n := l.writer.Durable(), 0
+	for n < len(l.sealed) && l.sealed[n].end <= durable {
+		n++
+	}
+	if n == 0 {
+		return
+	}
+	marks := l.sealed[n-1].marks
+	l.gateway.Release(l.marks[:marks])
+	l.marks = l.marks[:copy(l.marks, l.marks[marks:])]
+	l.sealed = l.sealed[:copy(l.sealed, l.sealed[n:])]
+	for i := range l.sealed {
+		l.sealed[i].marks -= marks
+	}
+}
+
+// flush sends what was released, one piece per connection, and does not wait for anybody.
+func (l *loop) flush() {
+	l.sends, l.more = l.gateway.Flush(l.sends[:0], l.mono)
+	for i := range l.sends {
+		s := &l.sends[i]
+		l.ops = append(l.ops, ring.Op{
+			Code: ring.SendNow, File: l.conns.all[s.Conn].fd, Len: s.Len, Off: s.Off, Tag: l.conns.tag(tagSend, s.Conn),
+		})
+	}
+	l.conns.shutdown(l)
+}
+
+// finish ends the loop once everything of a stopping venue is durable and sent.
+func (l *loop) finish() {
+	if l.state == stopping && l.writer.Empty() && l.writer.Pending() == 0 && l.writer.InFlight() == 0 && !l.more {
+		l.state = stopped
+		if len(l.ops) != 0 { // the last sends
+			if _, err := l.kernel.Turn(l.ops, l.done[:0], ring.Wait{}); err != nil {
+				l.fail(err)
+			}
+		}
+	}
+}
+
+// stop begins an orderly end: one last command, so that the last block can say that it is the last.
+func (l *loop) stop() {
+	for !l.writer.Room() && l.err == nil {
+		l.drain()
+	}
+	if l.err != nil {
+		return
+	}
+	l.state = stopping
+	l.cmd = engine.Command{Header: engine.Header{Kind: engine.KindTick}}
+	l.apply(&l.cmd)
+}
+
+func (l *loop) fail(err error) {
+	if l.err == nil {
+		l.err = err
+	}
+}
+
+func (l *loop) log(line string) {
+	if l.cfg.Log != nil {
+		l.cfg.Log(line)
+	}
+}
+
+// JournalError is a journal write that did not succeed. The venue has stopped; nothing of the write was acknowledged.
+type JournalError struct {
+	File  string
+	Wrote int32 // bytes, or -errno
+	Want  uint32
+}
+
+func (e *JournalError) Error() string {
+	if e.Wrote < 0 {
+		return fmt.Sprintf("core: writing the journal (%s) failed: %v", e.File, syscall.Errno(-e.Wrote))
+	}
+	return fmt.Sprintf("core: writing the journal (%s) was cut short: %d of %d bytes", e.File, e.Wrote, e.Want)
+}
+
+// Unwrap returns the error number, if there was one.
+func (e *JournalError) Unwrap() error {
+	if e.Wrote < 0 {
+		return syscall.Errno(-e.Wrote)
+	}
+	return errors.New("short write")
+}

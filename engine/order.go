@@ -1,0 +1,237 @@
+package engine
+
+import (
+	"unsafe"
+
+	"matcher/book"
+)
+
+// order is what the engine remembers of a live order beside the book's node; the two share a slot. 64 bytes, no pointer.
+type order struct {
+	reference  uint64
+	expire     uint64 // ns since 1970; 0: by time in force alone
+	ref        uint32 // UserRefNum
+	used       uint32 // executed and decremented quantity of the chain (Replace arithmetic, rule 9.4)
+	price      uint32 // wire units; a limit price is below 2,000,000,000
+	next       book.Slot
+	prev       book.Slot // of the same user, in order of reference
+	user       uint16
+	instrument uint16
+	group      uint16
+	idx        uint8
+	side       uint8 // B S T E
+	tif        uint8
+	display    uint8
+	capacity   uint8
+	flags      uint8
+	clOrdID    [14]byte
+}
+
+var _ [64]byte = [unsafe.Sizeof(order{})]byte{}
+
+const orderSweep uint8 = 1
+
+func (o *order) hidden() bool { return o.display == 'N' }
+
+func (o *order) class() book.Class {
+	if o.hidden() {
+		return book.Hidden
+	}
+	return book.Displayed
+}
+
+// bookSide maps the four side letters to the two sides of a book.
+func bookSide(letter uint8) book.Side {
+	if letter == 'B' {
+		return book.Buy
+	}
+	return book.Sell
+}
+
+// contra is the side that an order trades with.
+func contra(s book.Side) book.Side { return s ^ 1 }
+
+// find returns the live order that a user calls by a UserRefNum, or 0.
+func (e *Engine) find(user uint16, idx uint8, ref uint32) book.Slot {
+	return e.refs.get(refKey(user, idx, ref))
+}
+
+// rest puts what is left of an order at the back of its queue and files it under its names. There is a free slot.
+func (e *Engine) rest(o *order, leaves uint32) book.Slot {
+	slot := e.orders.Take()
+	if slot == 0 {
+		panic("engine: no slot for an accepted order")
+	}
+	e.live[slot] = *o
+	o = &e.live[slot]
+	e.refs.put(refKey(o.user, o.idx, o.ref), slot)
+	e.listed(o, slot)
+	if o.expire != 0 {
+		e.expiries.Add(o.expire, o.reference, slot)
+		e.due = min(e.due, o.expire)
+	}
+	e.queue(o, slot, leaves)
+	return slot
+}
+
+// queue gives an order a new time priority (rule 4.3) and puts it at the back of its queue.
+func (e *Engine) queue(o *order, slot book.Slot, leaves uint32) {
+	in := &e.instruments[o.instrument]
+	e.touchBook(o.instrument)
+	e.priority++
+	in.book.Add(slot, book.Resting{
+		Side:   bookSide(o.side),
+		Class:  o.class(),
+		Price:  book.Price(uint64(o.price) / in.def.Tick),
+		Qty:    book.Qty(leaves),
+		Weight: weight(o, e.priority),
+	})
+}
+
+// listed appends an order to its owner's list. References only grow, so the list is in order of reference.
+func (e *Engine) listed(o *order, slot book.Slot) {
+	u := &e.users[o.user]
+	o.prev, o.next = u.tail, 0
+	if u.tail != 0 {
+		e.live[u.tail].next = slot
+	} else {
+		u.first = slot
+	}
+	u.tail = slot
+}
+
+// unlisted takes an order out of its owner's list.
+func (e *Engine) unlisted(o *order) {
+	u := &e.users[o.user]
+	if o.prev != 0 {
+		e.live[o.prev].next = o.next
+	} else {
+		u.first = o.next
+	}
+	if o.next != 0 {
+		e.live[o.next].prev = o.prev
+	} else {
+		u.tail = o.prev
+	}
+}
+
+// forget removes an order that is in no queue any more from all names it had, and frees its slot.
+func (e *Engine) forget(slot book.Slot) {
+	o := &e.live[slot]
+	e.refs.remove(refKey(o.user, o.idx, o.ref))
+	e.unlisted(o)
+	if o.expire != 0 {
+		e.expiries.Remove(o.expire, o.reference)
+	}
+	e.orders.Free(slot)
+}
+
+// unqueue takes a live order out of its book.
+func (e *Engine) unqueue(slot book.Slot) {
+	o := &e.live[slot]
+	in := &e.instruments[o.instrument]
+	e.touchBook(o.instrument)
+	in.book.Remove(slot)
+}
+
+// kill cancels a live order whole and tells its owner.
+func (e *Engine) kill(slot book.Slot, reason uint8) {
+	o := &e.live[slot]
+	e.canceled(o, uint32(e.orders.Leaves(slot)), 0, reason)
+	e.unqueue(slot)
+	e.forget(slot)
+}
+
+// lastRef returns the last UserRefNum used up in a channel.
+func (u *user) lastRef(idx uint8) uint32 {
+	if int(idx) < len(u.last) {
+		return u.last[idx]
+	}
+	return 0
+}
+
+// use consumes a UserRefNum. False: it is not above the last one of its channel, so this is a retransmission (rule 3, 1).
+func (e *Engine) use(index uint16, idx uint8, ref uint32) bool {
+	u := &e.users[index]
+	if ref <= u.lastRef(idx) {
+		return false
+	}
+	if int(idx) >= len(u.last) {
+		u.last = append(u.last, make([]uint32, 256-len(u.last))...)
+	}
+	u.last[idx] = ref
+	e.touchUser(index)
+	return true
+}
+
+// known says whether a command names a user that exists.
+func (e *Engine) known(h *Header) bool { return h.User != 0 && int(h.User) < len(e.users) }
+
+// refTable finds the slot of a live order by (user, channel, UserRefNum): open addressing, linear probing, sized once for
+// at most half load. Runs of four neighbouring UserRefNums share a cache line.
+type refTable struct {
+	entries []refEntry
+	shift   uint8
+}
+
+type refEntry struct {
+	key  uint64 // 0: free
+	slot book.Slot
+	_    uint32
+}
+
+func refKey(user uint16, idx uint8, ref uint32) uint64 {
+	return uint64(user)<<40 | uint64(idx)<<32 | uint64(ref)
+}
+
+func newRefTable(orders int) refTable {
+	n, bits := 16, uint8(4)
+	for n < 2*orders {
+		n, bits = 2*n, bits+1
+	}
+	return refTable{entries: make([]refEntry, n), shift: 64 - bits}
+}
+
+func (t *refTable) home(key uint64) uint64 {
+	return (key>>2*0x9e3779b97f4a7c15>>t.shift)&^3 | key&3
+}
+
+func (t *refTable) get(key uint64) book.Slot {
+	mask := uint64(len(t.entries) - 1)
+	for i := t.home(key); ; i++ {
+		switch e := &t.entries[i&mask]; e.key {
+		case key:
+			return e.slot
+		case 0:
+			return 0
+		}
+	}
+}
+
+func (t *refTable) put(key uint64, slot book.Slot) {
+	mask := uint64(len(t.entries) - 1)
+	i := t.home(key)
+	for t.entries[i&mask].key != 0 {
+		i++
+	}
+	t.entries[i&mask] = refEntry{key: key, slot: slot}
+}
+
+// remove closes the gap by moving back whatever a probe could no longer reach across it.
+func (t *refTable) remove(key uint64) {
+	mask := uint64(len(t.entries) - 1)
+	i := t.home(key) & mask
+	for t.entries[i].key != key {
+		if t.entries[i].key == 0 {
+			panic("engine: a live order without a name")
+		}
+		i = (i + 1) & mask
+	}
+	for j := (i + 1) & mask; t.entries[j].key != 0; j = (j + 1) & mask {
+		if (j-t.home(t.entries[j].key))&mask >= (j-i)&mask {
+			t.entries[i] = t.entries[j]
+			i = j
+		}
+	}
+	t.entries[i] = refEntry{}
+}

@@ -1,0 +1,248 @@
+package engine
+
+import (
+	"slices"
+
+	"matcher/book"
+)
+
+// venue carries out the commands of the venue itself. Those that do not fit the state are ignored: a journal may have been
+// made by hand.
+func (e *Engine) venue(cmd *Command) {
+	switch cmd.Kind {
+	case KindRules:
+		e.size(cmd.Rules())
+	case KindInstrument:
+		e.addInstrument(cmd.AsInstrument())
+	case KindUser:
+		e.setUser(cmd.AsUser())
+	case KindDay:
+		e.setDay(cmd.Day())
+	case KindRestart:
+		e.restart(cmd.Restart())
+	case KindGate:
+		e.gate = cmd.Gate().Closed != 0
+	case KindTick, KindDisconnect:
+		// A Tick only lets time pass, which Apply has done. A Disconnect changes nothing yet: no order lives by its
+		// connection in this version (rule 9.9).
+	}
+}
+
+// size makes room for what the rules allow. Everything a live order needs is allocated here.
+func (e *Engine) size(r *Rules) {
+	if e.orders != nil || r.MaxOrders == 0 {
+		return
+	}
+	e.rules = *r
+	n := int(r.MaxOrders)
+	e.orders = book.NewOrders(n)
+	e.live = make([]order, n+1)
+	e.refs = newRefTable(n)
+	e.expiries = book.NewExpiries(n)
+	e.fills = make([]book.Fill, 0, 4096)
+}
+
+// CheckInstrument says what is wrong with the numbers of an instrument, or nothing.
+func CheckInstrument(d *Instrument) string {
+	switch {
+	case d.Tick == 0:
+		return "the tick is 0"
+	case d.MaxPrice > MaxLimitPrice:
+		return "the maximum price is above 1,999,999,900 wire units"
+	case d.MaxPrice < d.Tick || d.MaxPrice%d.Tick != 0:
+		return "the maximum price is not on the tick"
+	case d.MaxQty == 0:
+		return "the maximum quantity is 0"
+	}
+	return ""
+}
+
+func (e *Engine) addInstrument(d *Instrument) {
+	if e.orders == nil || CheckInstrument(d) != "" || e.symbols.get(d.Symbol) != 0 || len(e.instruments) == int(AllInstruments) {
+		return
+	}
+	index := uint16(len(e.instruments))
+	e.instruments = append(e.instruments, instrument{
+		def:  *d,
+		book: book.New(book.Config{Orders: e.orders, MaxPrice: book.Price(d.MaxPrice / d.Tick)}),
+	})
+	e.symbols.put(d.Symbol, index)
+}
+
+// setUser adds an account, or changes the one of that name.
+func (e *Engine) setUser(d *User) {
+	for i := 1; i < len(e.users); i++ {
+		if u := &e.users[i]; u.def.Name == d.Name {
+			u.def = *d
+			return
+		}
+	}
+	if len(e.users) > int(e.rules.MaxUsers) || len(e.users) == int(AllInstruments) {
+		return
+	}
+	e.users = append(e.users, user{def: *d, last: make([]uint32, 1)})
+	if e.open {
+		e.system(uint16(len(e.users)-1), 'S')
+	}
+}
+
+// system tells a user a System Event.
+func (e *Engine) system(index uint16, event uint8) {
+	ev := e.emit('S', index)
+	ev.Reason = uint16(event)
+}
+
+func (e *Engine) systemAll(event uint8) {
+	for i := 1; i < len(e.users); i++ {
+		e.system(uint16(i), event)
+	}
+}
+
+// setDay opens the trading day. What the end of a day does to orders and numbers (rule 11) is not part of this version.
+func (e *Engine) setDay(d *Day) {
+	switch {
+	case d.Event == 'S' && !e.open:
+		e.day, e.open = *d, true
+	case d.Event == 'E' && e.open:
+		e.open = false
+	default:
+		return
+	}
+	e.systemAll(d.Event)
+}
+
+// restart begins an epoch. When it names another session than before, what was sent in the old one is void: every
+// user's numbers start again, with a System Event and an Accepted for each live order (rule 11.8).
+func (e *Engine) restart(r *Restart) {
+	e.epoch, e.mode = r.Epoch, r.Mode
+	if r.Session == e.day.Session {
+		return
+	}
+	e.day.Session = r.Session
+	for i := 1; i < len(e.users); i++ {
+		e.users[i].sent = 0
+		e.touchUser(uint16(i))
+	}
+	e.systemAll('S')
+	for _, slot := range e.byReference() {
+		o := &e.live[slot]
+		ev := e.emitOrder('A', o)
+		ev.Flags |= EventCarried
+		ev.Qty = uint32(e.orders.Leaves(slot))
+		ev.Leaves = ev.Qty
+		ev.ClOrdID, ev.TIF, ev.Display, ev.Capacity, ev.Cross = o.clOrdID, o.tif, o.display, o.capacity, 'N'
+	}
+}
+
+// byReference returns all live orders in order of reference. It is not for the hot path.
+func (e *Engine) byReference() []book.Slot {
+	var all []book.Slot
+	for i := range e.users {
+		for slot := e.users[i].first; slot != 0; slot = e.live[slot].next {
+			all = append(all, slot)
+		}
+	}
+	slices.SortFunc(all, func(a, b book.Slot) int {
+		if e.live[a].reference < e.live[b].reference {
+			return -1
+		}
+		return 1
+	})
+	return all
+}
+
+// Lookup returns the index of the instrument with a symbol (space padded), 0 if there is none.
+func (e *Engine) Lookup(symbol [8]byte) uint16 { return e.symbols.get(symbol) }
+
+// Symbol returns the symbol of an instrument, spaces if there is none of that index.
+func (e *Engine) Symbol(index uint16) [8]byte {
+	if int(index) >= len(e.instruments) || index == 0 {
+		return [8]byte{' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '}
+	}
+	return e.instruments[index].def.Symbol
+}
+
+// Instruments returns the instruments as defined, by index; the first is unused.
+func (e *Engine) Instruments() []Instrument {
+	defs := make([]Instrument, len(e.instruments))
+	for i := range e.instruments {
+		defs[i] = e.instruments[i].def
+	}
+	return defs
+}
+
+// Users returns the accounts as defined, by index; the first is the venue itself.
+func (e *Engine) Users() []User {
+	defs := make([]User, len(e.users))
+	for i := range e.users {
+		defs[i] = e.users[i].def
+	}
+	return defs
+}
+
+// Accounts returns how many accounts there are.
+func (e *Engine) Accounts() int { return len(e.users) - 1 }
+
+// Firm returns the firm of an account.
+func (e *Engine) Firm(user uint16) [4]byte { return e.users[user].def.Firm }
+
+// Limits returns the Rules the engine was sized by; the zero value before the first command.
+func (e *Engine) Limits() Rules { return e.rules }
+
+// Today returns the open trading day, with the session of the streams as it is now.
+func (e *Engine) Today() (Day, bool) { return e.day, e.open }
+
+// Epoch returns the epoch of the last Restart and its durability mode.
+func (e *Engine) Epoch() (epoch uint64, mode uint8) { return e.epoch, e.mode }
+
+// Gated says whether order entry is closed for all.
+func (e *Engine) Gated() bool { return e.gate }
+
+// symbolTable maps symbols to instrument indices: open addressing at no more than half load, grown off the hot path.
+type symbolTable struct {
+	symbols []uint64
+	indices []uint16
+	used    int
+}
+
+func newSymbolTable() symbolTable {
+	return symbolTable{symbols: make([]uint64, 16), indices: make([]uint16, 16)}
+}
+
+func symbolKey(s [8]byte) uint64 {
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// get returns 0 for a symbol that is not there; an index of 0 marks a free entry.
+func (t *symbolTable) get(symbol [8]byte) uint16 {
+	key, mask := symbolKey(symbol), uint64(len(t.symbols)-1)
+	for i := mum(key^k1, k2); ; i++ {
+		if t.indices[i&mask] == 0 || t.symbols[i&mask] == key {
+			return t.indices[i&mask]
+		}
+	}
+}
+
+func (t *symbolTable) put(symbol [8]byte, index uint16) {
+	if 2*(t.used+1) > len(t.symbols) {
+		old := *t
+		*t = symbolTable{symbols: make([]uint64, 2*len(old.symbols)), indices: make([]uint16, 2*len(old.symbols))}
+		for i, key := range old.symbols {
+			if old.indices[i] != 0 {
+				t.insert(key, old.indices[i])
+			}
+		}
+	}
+	t.insert(symbolKey(symbol), index)
+}
+
+func (t *symbolTable) insert(key uint64, index uint16) {
+	mask := uint64(len(t.symbols) - 1)
+	i := mum(key^k1, k2)
+	for t.indices[i&mask] != 0 {
+		i++
+	}
+	t.symbols[i&mask], t.indices[i&mask] = key, index
+	t.used++
+}

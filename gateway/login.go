@@ -1,0 +1,93 @@
+package gateway
+
+import (
+	"crypto/hmac"
+
+	"matcher/engine"
+	"matcher/wire/soupbin"
+)
+
+// anySession is what a client asks for that does not name a session.
+var anySession = [10]byte{' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '}
+
+// login answers a SoupBinTCP Login Request. An unknown user and a wrong key get the same answer after the same work.
+func (g *Gateway) login(c int32, payload []byte) {
+	var l soupbin.Login
+	if err := l.Decode(payload); err != nil {
+		g.refuse(c, soupbin.NotAuthorized)
+		return
+	}
+	user := g.names[l.Username]
+	want := [32]byte{}
+	if user != 0 {
+		want = g.keys[user]
+	}
+	same := hmac.Equal(g.digest(l.Username, l.Password), want[:])
+	if user == 0 || !same {
+		g.refuse(c, soupbin.NotAuthorized)
+		return
+	}
+	if l.Session != anySession && l.Session != g.session {
+		g.refuse(c, soupbin.SessionNotAvailable)
+		return
+	}
+	g.takeOver(user)
+	g.admit(c, user, l.Sequence)
+}
+
+// digest returns HMAC-SHA256(secret, NAME + ":" + KEY) of fields that are trimmed, in upper case, padded with spaces. It
+// is valid until the next call.
+func (g *Gateway) digest(name [6]byte, key [10]byte) []byte {
+	var text [len(name) + 1 + len(key)]byte
+	n := copy(text[:], name[:trimmedLen(name[:])])
+	text[n] = ':'
+	n++
+	n += copy(text[n:], key[:trimmedLen(key[:])])
+	g.mac.Reset()
+	_, _ = g.mac.Write(text[:n]) // a hash never fails
+	return g.mac.Sum(g.sum[:0])
+}
+
+func trimmedLen(b []byte) int {
+	n := len(b)
+	for n > 0 && b[n-1] == ' ' {
+		n--
+	}
+	return n
+}
+
+// takeOver closes the older connection of a user: the newest login wins. That is no disconnect (rule 9.9).
+func (g *Gateway) takeOver(user uint16) {
+	st := g.streams.user(user)
+	if st.conn < 0 {
+		return
+	}
+	old := st.conn
+	g.control(old, soupbin.Debug, []byte("the user has logged in again elsewhere"))
+	g.conns[old].state = closing
+	g.closing = append(g.closing, Closed{Conn: old, Cause: engine.CauseKicked})
+	st.conn = -1
+}
+
+// admit lets a user in at a sequence number: any of the day; 0 or one that is not reached yet means the next to come, and
+// Login Accepted says so. Only what is released counts: what could still be lost has no number that anybody may know.
+func (g *Gateway) admit(c int32, user uint16, sequence uint64) {
+	cn, st := &g.conns[c], g.streams.user(user)
+	next := st.released.number + 1
+	if sequence == 0 || sequence > next {
+		sequence = next
+	}
+	cn.state, cn.user, cn.at = live, user, g.streams.seek(st, sequence)
+	st.conn = c
+
+	var reply [soupbin.HeaderSize + soupbin.LoginAcceptedSize]byte
+	packet := soupbin.AppendLoginAccepted(reply[:0], &soupbin.Accepted{Session: g.session, Sequence: sequence})
+	g.control(c, soupbin.LoginAccepted, packet[soupbin.HeaderSize:])
+}
+
+// refuse answers a login that cannot be, and closes.
+func (g *Gateway) refuse(c int32, reason byte) {
+	g.control(c, soupbin.LoginRejected, []byte{reason})
+	g.conns[c].state = closing
+	g.closing = append(g.closing, Closed{Conn: c, Cause: engine.CauseKicked})
+}

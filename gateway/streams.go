@@ -1,0 +1,145 @@
+package gateway
+
+import "matcher/wire/soupbin"
+
+// ChunkSize is the unit in which streams take memory. No packet crosses a chunk, so a packet is always written in one
+// piece and a send is always one piece.
+const ChunkSize = 64 << 10
+
+// streams holds the day's outbound packets of every user, ready to be sent: the stream is the outbox. A connection is a
+// place in its user's stream, so resuming from any number of the day is a matter of finding that place, and a slow reader
+// costs nothing but the memory its stream takes anyway.
+//
+// Memory is one region given at the start, cut into chunks that are linked by index. Chunk 0 is none.
+type streams struct {
+	memory []byte
+	chunks []chunk // by index
+	taken  uint32  // chunks in use: 1..taken
+	users  []stream
+	marked []uint16 // users with packets appended since the last Mark
+}
+
+type chunk struct {
+	first uint64 // number of its first message
+	next  uint32
+	prev  uint32
+	used  uint32 // bytes
+}
+
+// place is a byte in a stream, at a packet boundary.
+type place struct {
+	chunk uint32
+	off   uint32
+}
+
+// stream is the outbound stream of one user.
+type stream struct {
+	head     uint32
+	end      place  // where the next packet goes
+	number   uint64 // of the last message appended
+	released Mark   // what may be sent
+	conn     int32  // connection logged in, -1 none
+	marked   bool
+}
+
+// Mark says up to where a stream may be sent once what stands behind it is durable.
+type Mark struct {
+	User   uint16
+	place  place
+	number uint64 // of the last message before it
+}
+
+func newStreams(memory []byte) streams {
+	return streams{memory: memory, chunks: make([]chunk, len(memory)/ChunkSize+1)}
+}
+
+// user returns the stream of a user, made on first use.
+func (s *streams) user(index uint16) *stream {
+	for len(s.users) <= int(index) {
+		s.users = append(s.users, stream{conn: -1, released: Mark{User: uint16(len(s.users))}})
+	}
+	return &s.users[index]
+}
+
+// bytes returns the memory of a chunk.
+func (s *streams) bytes(index uint32) []byte {
+	at := uint64(index-1) * ChunkSize
+	return s.memory[at : at+ChunkSize : at+ChunkSize]
+}
+
+// free returns how many chunks are left.
+func (s *streams) free() int { return len(s.chunks) - 1 - int(s.taken) }
+
+// reserve makes room for one packet of at most n bytes at the end of a stream and returns the memory from there.
+func (s *streams) reserve(st *stream, n int) []byte {
+	if st.end.chunk == 0 || int(st.end.off)+n > ChunkSize {
+		s.grow(st)
+	}
+	return s.bytes(st.end.chunk)[st.end.off:]
+}
+
+// grow gives a stream its next chunk. Running out is excluded before: entry closes while there is a reserve left.
+func (s *streams) grow(st *stream) {
+	if s.free() == 0 {
+		panic("gateway: no memory left for outbound streams")
+	}
+	s.taken++
+	s.chunks[s.taken] = chunk{first: st.number + 1, prev: st.end.chunk}
+	if st.end.chunk == 0 {
+		st.head = s.taken
+		st.released.place = place{chunk: s.taken}
+	} else {
+		s.chunks[st.end.chunk].next = s.taken
+	}
+	st.end = place{chunk: s.taken}
+}
+
+// appended takes note of a packet of n bytes written to what reserve returned.
+func (s *streams) appended(st *stream, user uint16, n int) {
+	st.end.off += uint32(n)
+	st.number++
+	s.chunks[st.end.chunk].used = st.end.off
+	if !st.marked {
+		st.marked = true
+		s.marked = append(s.marked, user)
+	}
+}
+
+// restart begins a new session for a user: nothing sent so far can be asked for again. Its memory stays taken.
+func (s *streams) restart(st *stream) {
+	st.head, st.end, st.number = 0, place{}, 0
+	st.released = Mark{User: st.released.User}
+}
+
+// seek returns the place of message number n, which is released or the next to be released.
+func (s *streams) seek(st *stream, n uint64) place {
+	if n > st.released.number {
+		return st.released.place
+	}
+	at := st.released.place.chunk
+	for s.chunks[at].first > n {
+		at = s.chunks[at].prev
+	}
+	p := place{chunk: at}
+	for number := s.chunks[at].first; number < n; number++ {
+		p.off += uint32(soupbin.PacketSize(s.bytes(at)[p.off:]))
+	}
+	return p
+}
+
+// ready returns how many bytes from a place on may be sent in one piece, after stepping to the next chunk if need be.
+func (s *streams) ready(st *stream, p *place) uint32 {
+	if p.chunk == 0 {
+		p.chunk = st.head
+	}
+	if p.chunk == 0 {
+		return 0
+	}
+	if p.chunk != st.released.place.chunk && p.off == s.chunks[p.chunk].used {
+		*p = place{chunk: s.chunks[p.chunk].next}
+	}
+	if p.chunk == st.released.place.chunk {
+		return st.released.place.off - p.off
+	}
+	return s.chunks[p.chunk].used - p.off
+}
