@@ -2,8 +2,12 @@ package core
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"syscall"
 
 	"matcher/journal"
 	"matcher/ring"
@@ -156,19 +160,60 @@ func (h *helper) run() {
 	}
 }
 
-// prepare makes a segment file of zeros that is ready for durable writes in place.
+// prepare makes a segment file of zeros that is ready for durable writes in place. It gets its name only when it is whole.
+// A file that had the name is a spare never begun, or holds work that was cut off by a recovery: that is kept beside it,
+// under its name with .torn behind.
 func prepare(dir string, number uint32, size uint64) (file, error) {
 	name := journal.SegmentName(number)
 	path := filepath.Join(dir, name)
-	fd, direct, err := ring.OpenDirect(path, true, int64(size))
+	fresh := path + ".new"
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return noFile, fmt.Errorf("core: %w", err)
+	}
+	fd, direct, err := ring.OpenDirect(fresh, true, int64(size))
 	if err != nil {
 		return noFile, err
 	}
-	if err := ring.Zero(fd, direct, 0, int64(size)); err != nil {
-		return noFile, err
+	if err = ring.Zero(fd, direct, 0, int64(size)); err == nil {
+		err = ring.Fsync(fd)
 	}
-	if err := ring.Fsync(fd); err != nil {
-		return noFile, err
+	if err == nil {
+		err = keepAside(path)
 	}
-	return file{fd: int32(fd), name: name, size: size, direct: direct}, ring.FsyncDir(dir)
+	if err == nil {
+		err = os.Rename(fresh, path)
+	}
+	if err == nil {
+		err = ring.FsyncDir(dir)
+	}
+	if err != nil {
+		_ = syscall.Close(fd)
+		_ = os.Remove(fresh)
+		return noFile, fmt.Errorf("core: preparing %s: %w", name, err)
+	}
+	return file{fd: int32(fd), name: name, size: size, direct: direct}, nil
+}
+
+// keepAside gives a file that is about to be replaced a second name, unless it holds nothing.
+func keepAside(path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var magic [4]byte
+	n, err := f.ReadAt(magic[:], 0)
+	_ = f.Close() // it was only read
+	if n < len(magic) || magic == [4]byte{} {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(path + ".torn"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Link(path, path+".torn")
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 
 	"matcher/engine"
 	"matcher/gateway"
@@ -22,7 +23,8 @@ type found struct {
 	id       journal.ID
 	state    journal.State // where the new epoch begins
 	commands uint64
-	torn     string // what was cut off, in words
+	torn     string   // what was cut off, in words
+	aside    []string // segments that hold nothing but what was cut off, in order
 }
 
 // String says what was found, for people.
@@ -45,13 +47,13 @@ func (l *loop) recovered(cfg *Config, gc gateway.Config) (*found, error) {
 		return nil, fmt.Errorf("%w: stream_memory is %d bytes; max_orders = %d and max_users = %d need at least %d",
 			ErrConfig, cfg.StreamMemory, cfg.MaxOrders, cfg.MaxUsers, 2*l.reserve)
 	}
-	begun, err := l.begunBefore(cfg)
-	if err != nil {
+	if err := settle(cfg.Journal); err != nil {
 		return nil, err
 	}
-	f := &found{fresh: !begun}
-	if f.fresh {
-		f.state.Epoch = 1
+	j, err := replay.Open(os.DirFS(cfg.Journal))
+	var damage *journal.Damage
+	if errors.As(err, &damage) && damage.Kind == journal.NoJournal {
+		f := &found{fresh: true, state: journal.State{Epoch: 1}}
 		if _, err := rand.Read(f.id[:]); err != nil {
 			return nil, fmt.Errorf("core: a name for the journal: %w", err)
 		}
@@ -59,11 +61,11 @@ func (l *loop) recovered(cfg *Config, gc gateway.Config) (*found, error) {
 		l.gateway = gateway.New(gc)
 		return f, nil
 	}
-	j, err := replay.Open(os.DirFS(cfg.Journal))
 	if err != nil {
 		return nil, fmt.Errorf("core: journal %s: %w", cfg.Journal, err)
 	}
 	defer func() { _ = j.Close() }() // it was only read
+	f := &found{}
 	l.engine = j.Engine()
 	gc.Engine = l.engine
 	l.gateway = gateway.New(gc)
@@ -74,6 +76,7 @@ func (l *loop) recovered(cfg *Config, gc gateway.Config) (*found, error) {
 	f.state.Epoch++
 	l.output = f.state.OutputHash
 	if t, ok := j.Torn(); ok {
+		f.aside = t.Aside
 		f.torn = fmt.Sprintf("a torn tail of %d bytes stays behind in %s at offset %d, never acknowledged", t.Bytes, t.File, t.Offset)
 	}
 	return f, nil
@@ -99,29 +102,24 @@ func (l *loop) rerun(j *replay.Journal) error {
 	}
 }
 
-// begunBefore says whether a journal is there. What is read from now on is made durable first: a decision must not rest on
-// pages that a power cut could still take away.
-func (l *loop) begunBefore(cfg *Config) (bool, error) {
-	names, err := filepath.Glob(filepath.Join(cfg.Journal, "*.mj"))
+// settle makes durable what is about to be read: a decision must not rest on pages that a power cut could still take away.
+func settle(dir string) error {
+	names, err := filepath.Glob(filepath.Join(dir, "*.mj"))
 	if err != nil {
-		return false, fmt.Errorf("core: journal: %w", err)
+		return fmt.Errorf("core: journal: %w", err)
 	}
-	used := false
 	for _, name := range names {
 		f, err := os.Open(name)
 		if err != nil {
-			return false, fmt.Errorf("core: journal: %w", err)
+			return fmt.Errorf("core: journal: %w", err)
 		}
-		var magic [4]byte
-		n, _ := f.ReadAt(magic[:], 0)
-		used = used || n == len(magic) && magic != [4]byte{} // all zeros: a segment that was prepared and never begun
 		err = ring.Fsync(int(f.Fd()))
-		_ = f.Close()
+		_ = f.Close() // it was only read
 		if err != nil {
-			return false, fmt.Errorf("core: journal: %w", err)
+			return fmt.Errorf("core: journal: %w", err)
 		}
 	}
-	return used, nil
+	return nil
 }
 
 // streamReserve is the stream memory that one command may need at the worst: every resting order is filled, each side of
@@ -135,7 +133,15 @@ func streamReserve(cfg *Config) uint64 {
 func (l *loop) begin(cfg *Config, f *found) error {
 	l.time = max(l.time, l.engine.Time())
 	l.clock()
-	first, err := prepare(cfg.Journal, f.state.Segment+1, min(firstSegment, uint64(cfg.Segment)))
+	size := min(firstSegment, uint64(cfg.Segment))
+	for i := len(f.aside) - 1; i > 0; i-- { // the last first, so that no gap can stay behind; the first is replaced below
+		spare, err := prepare(cfg.Journal, f.state.Segment+1+uint32(i), size)
+		if err != nil {
+			return fmt.Errorf("core: journal %s: %w", cfg.Journal, err)
+		}
+		_ = syscall.Close(int(spare.fd))
+	}
+	first, err := prepare(cfg.Journal, f.state.Segment+1, size)
 	if err != nil {
 		return fmt.Errorf("core: journal %s: %w", cfg.Journal, err)
 	}
