@@ -195,8 +195,9 @@ func TestSlotOutlivesFill(t *testing.T) {
 	s := orders.Take()
 	b.Add(s, Resting{Side: Sell, Class: Hidden, Price: 4, Qty: 1, Weight: 5})
 	b.Match(nil, Buy, 4, 1)
-	if orders.Queued(s) || orders.Class(s) != Hidden || orders.Side(s) != Sell || orders.Price(s) != 4 || orders.Leaves(s) != 0 {
-		t.Errorf("after its fill: %+v", orders.nodes[s])
+	n := orders.nodes[s]
+	if orders.Queued(s) || orders.Leaves(s) != 0 || orders.Class(s) != Hidden || orders.Side(s) != Sell || orders.Price(s) != 4 {
+		t.Errorf("after its fill: %+v", n)
 	}
 	if got := orders.Take(); got != 0 {
 		t.Errorf("slot %d was given away twice", got)

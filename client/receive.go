@@ -33,7 +33,7 @@ func (m Message) Decode() (ouch.Outbound, error) {
 }
 
 // Recv waits for the next sequenced message; heartbeats and debug texts are passed over. The error is ErrEndOfSession, one
-// that wraps io.EOF when the venue closed the connection, net.ErrClosed after Close, a timeout (os.ErrDeadlineExceeded) after
+// that wraps io.EOF when the venue closed the connection, net.ErrClosed after Close, os.ErrDeadlineExceeded after
 // Options.Timeout of silence, or another one of the network or of a packet that nobody can read. It is final.
 func (c *Conn) Recv() (Message, error) {
 	if c.in.err != nil {

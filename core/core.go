@@ -89,7 +89,8 @@ func (s *Server) Run() (Result, error) {
 	return s.result, s.err
 }
 
-// Stop asks the server for an orderly end: what was received is answered, the journal is sealed. It does not wait.
+// Stop asks the server for an orderly end: what was sequenced is answered, the journal is sealed; bytes not yet read are
+// dropped, as if they had come later. It does not wait.
 func (s *Server) Stop() {
 	s.once.Do(func() {
 		m := [messageSize]byte{messageStop}

@@ -380,7 +380,7 @@ func TestRefusals(t *testing.T) {
 // TestStreamMemory fills it: order entry closes with a reject that says so, cancels are served, nothing breaks.
 func TestStreamMemory(t *testing.T) {
 	c := config(t)
-	c.MaxOrders, c.StreamMemory = 1000, 5<<20
+	c.MaxOrders, c.StreamMemory, c.Durability = 1000, 5<<20, Async
 	s := open(t, c)
 	a := dial(t, s, "U0", 0)
 	keep := a.order('B', 1, 900_000, '0')

@@ -46,8 +46,8 @@ func (e *Engine) modify(c *Cancel) {
 		return
 	}
 	size, leaves := c.Qty-o.used, uint32(e.orders.Leaves(slot))
-	if size > leaves && (e.mayEnter(&Header{User: o.user, Instrument: o.instrument}, c.Side) != 0) {
-		return // growth is new interest: closed to those who may not enter orders
+	if size > leaves && !e.mayGrow(o) {
+		return // closed to those who may not enter orders
 	}
 	o.side = c.Side
 	switch {
@@ -60,6 +60,9 @@ func (e *Engine) modify(c *Cancel) {
 		e.modified(o, size)
 	}
 }
+
+// mayGrow says whether the owner of an order may add to it now: growth is new interest.
+func (e *Engine) mayGrow(o *order) bool { return e.open && !e.gate && !e.users[o.user].disabled }
 
 func (e *Engine) modified(o *order, leaves uint32) {
 	ev := e.emitOrder('M', o)
@@ -106,30 +109,23 @@ func (e *Engine) replace(cmd *Command) {
 		return // not live, or the number was used: ignored
 	}
 	old := &e.live[slot]
-	side := old.side
 	h := c.Header
 	h.Instrument = old.instrument
-	if code := e.mayEnter(&h, side); code != 0 {
+	if h.Side == 0 {
+		h.Side = old.side
+	}
+	code := e.mayEnter(&h, cmd)
+	if code == 0 && !sameSide(h.Side, old.side) {
+		code = rejectSide
+	}
+	if code != 0 {
 		e.use(c.User, c.Idx, c.Ref)
+		h.Side = c.Side
 		e.reject(&h, c.Ref, c.ClOrdID, code)
 		return // refused: the original is untouched
 	}
-	t := terms{
-		qty: c.Qty, minQty: cmd.Ext.MinQty, price: c.Price,
-		tif: c.TIF, display: c.Display, cross: 'N', flags: c.Flags &^ FlagMinQty,
-	}
-	good := true
-	if c.Flags&FlagExtension != 0 {
-		if cmd.Ext.Present&Tag3MinQty != 0 {
-			t.flags |= FlagMinQty
-		}
-		good = cmd.Ext.Present&TagBroken == 0
-	}
-	if c.Side != 0 {
-		good = good && sameSide(c.Side, side)
-		side = c.Side
-	}
-	if !good || c.Qty <= old.used || e.settleTerms(&t, old.instrument, &cmd.Ext) != 0 {
+	t, ok := e.replaceTerms(cmd, old)
+	if !ok {
 		e.kill(slot, 'U')
 		return // the new details cannot stand: the original goes
 	}
@@ -137,13 +133,44 @@ func (e *Engine) replace(cmd *Command) {
 	o := *old
 	e.unqueue(slot)
 	e.forget(slot)
-	o.ref, o.side, o.clOrdID = c.Ref, side, c.ClOrdID
+	o.ref, o.side, o.clOrdID = c.Ref, h.Side, c.ClOrdID
+	kept := old.flags & orderToLimit
 	o.adopt(&t, cmd)
+	if c.Flags&FlagExtension == 0 || cmd.Ext.Present&Tag6PriceType == 0 {
+		o.flags |= kept
+	}
 	e.slip(&o, &t)
-	before, qty := o.reference, c.Qty-o.used
-	ev := e.accepted(&o, &t, 'U', qty)
+	before := o.reference
+	ev := e.accepted(&o, &t, 'U')
 	ev.OrigRef, ev.Link = c.OrigRef, before
-	e.aggress(&o, &t, qty)
+	e.aggress(&o, &t)
+}
+
+// replaceTerms works out the terms of the order that a Replace makes of another. What the message leaves out is as if
+// entered, except the private conditions, which stay (rule 9.5). False: they cannot stand.
+func (e *Engine) replaceTerms(cmd *Command, old *order) (terms, bool) {
+	c, ext := cmd.Replace(), &noExtension
+	if c.Flags&FlagExtension != 0 {
+		ext = &cmd.Ext
+	}
+	if c.Qty <= old.used || ext.Present&TagBroken != 0 {
+		return terms{}, false
+	}
+	t := terms{
+		qty: c.Qty, open: c.Qty - old.used, minQty: ext.MinQty, price: c.Price,
+		tif: c.TIF, display: c.Display, cross: 'N', flags: c.Flags &^ FlagMinQty,
+	}
+	if ext.Present&Tag3MinQty != 0 {
+		t.flags |= FlagMinQty
+	}
+	t.toLimit = old.flags&orderToLimit != 0 && ext.Present&Tag6PriceType == 0 && t.price >= MarketPrice
+	if e.settleTerms(&t, old.instrument, &cmd.Ext) != 0 {
+		return terms{}, false
+	}
+	if t.tif == tifGTC && old.tif == tifGTC && ext.Present&Tag132Expire == 0 {
+		t.expire = old.expire
+	}
+	return t, true
 }
 
 // massCancel carries out OUCH 5.0 Mass Cancel: all filters must hold; the answer first, then the orders in order of
@@ -173,7 +200,7 @@ func (e *Engine) massCancel(c *MassCancel) {
 
 // ownFirm says whether a firm field names the account's own firm, or none.
 func (e *Engine) ownFirm(h *Header, firm [4]byte) bool {
-	return firm == [4]byte{' ', ' ', ' ', ' '} || firm == [4]byte{} || firm == e.users[h.User].def.Firm
+	return firm == [4]byte{' ', ' ', ' ', ' '} || firm == e.users[h.User].def.Firm
 }
 
 // toggle carries out OUCH 5.0 Disable and Enable Order Entry (rule 9.8). Another firm than the account's own has nothing

@@ -5,6 +5,7 @@ const (
 	rejectClosed   uint16 = 0x02
 	rejectDisplay  uint16 = 0x03
 	rejectFloor    uint16 = 0x04
+	rejectPegType  uint16 = 0x05
 	rejectISO      uint16 = 0x08
 	rejectSide     uint16 = 0x09
 	rejectFirm     uint16 = 0x0C
@@ -41,7 +42,8 @@ const (
 
 // terms are the instructions of a new order, or of the order that a Replace makes: the same for both.
 type terms struct {
-	qty      uint32
+	qty      uint32 // as given: of a Replace the total of the chain
+	open     uint32 // what is to be executed or to rest: of a Replace the rest of the total
 	minQty   uint32
 	price    uint64
 	expire   uint64 // ns since 1970, 0 none
@@ -61,13 +63,10 @@ func (e *Engine) enter(cmd *Command) {
 		return
 	}
 	t := terms{
-		qty: c.Qty, minQty: c.MinQty, price: c.Price,
+		qty: c.Qty, open: c.Qty, minQty: c.MinQty, price: c.Price,
 		tif: c.TIF, display: c.Display, cross: c.Cross, flags: c.Flags,
 	}
-	code := e.mayEnter(&c.Header, c.Side)
-	if c.Flags&FlagExtension != 0 && cmd.Ext.Present&Tag2Firm != 0 {
-		code = rejectFirm // not the account's own
-	}
+	code := e.mayEnter(&c.Header, cmd)
 	if code == 0 {
 		code = e.settleTerms(&t, c.Instrument, &cmd.Ext)
 	}
@@ -84,8 +83,8 @@ func (e *Engine) enter(cmd *Command) {
 	}
 	o.adopt(&t, cmd)
 	e.slip(&o, &t)
-	e.accepted(&o, &t, 'A', t.qty)
-	e.aggress(&o, &t, t.qty)
+	e.accepted(&o, &t, 'A')
+	e.aggress(&o, &t)
 }
 
 // adopt gives an order the terms that stay with it while it lives.
@@ -93,7 +92,10 @@ func (o *order) adopt(t *terms, cmd *Command) {
 	o.tif, o.display, o.expire = t.tif, t.display, t.expire
 	o.flags = 0
 	if t.flags&FlagSweep != 0 {
-		o.flags = orderSweep
+		o.flags |= orderSweep
+	}
+	if t.toLimit {
+		o.flags |= orderToLimit
 	}
 	o.group = 0
 	if t.flags&FlagExtension != 0 && cmd.Ext.Present&Tag24Group != 0 {
@@ -101,14 +103,15 @@ func (o *order) adopt(t *terms, cmd *Command) {
 	}
 }
 
-// mayEnter makes checks 3 and 4 of section 3: may this user enter an order on this instrument now?
-func (e *Engine) mayEnter(h *Header, side uint8) uint16 {
+// mayEnter makes checks 3 and 4 of section 3: may this user enter an order on this instrument and side now? The command
+// may name a firm; a gateway leaves the account's own out.
+func (e *Engine) mayEnter(h *Header, cmd *Command) uint16 {
 	switch {
-	case e.users[h.User].disabled:
+	case e.users[h.User].disabled || cmd.Flags&FlagExtension != 0 && cmd.Ext.Present&Tag2Firm != 0:
 		return rejectFirm
 	case h.Instrument == 0 || int(h.Instrument) >= len(e.instruments):
 		return rejectSymbol
-	case side != 'B' && side != 'S' && side != 'T' && side != 'E':
+	case !sameSide(h.Side, h.Side):
 		return rejectSide
 	case !e.open || e.gate:
 		return rejectClosed
@@ -179,14 +182,25 @@ func settleDisplay(t *terms, ext *Extension) uint16 {
 		return rejectFloor
 	case t.flags&FlagMinQty != 0 && (t.minQty == 0 || t.minQty > t.qty):
 		return rejectMinQty
+	case ext.Present&Tag6PriceType != 0 && pegLetter(ext.PriceType) != 0:
+		return pegLetter(ext.PriceType)
 	case ext.Present&Tag7PegOffset != 0:
-		return rejectPeg
-	case ext.Present&Tag6PriceType != 0 && ext.PriceType != 'L' && ext.PriceType != 'K':
 		return rejectPeg
 	case ext.Present&Tag29AIQ != 0 && ext.AIQ != 'N':
 		return rejectSelfLock
 	}
 	return 0
+}
+
+// pegLetter judges a price type (tag 6): pegs are not traded yet, other letters are none.
+func pegLetter(letter uint8) uint16 {
+	switch letter {
+	case 'L', 'K':
+		return 0
+	case 'P', 'R', 'M', 'Q', 'm':
+		return rejectPeg
+	}
+	return rejectPegType
 }
 
 // notTraded are instructions that this version does not carry out: refused, never accepted and ignored.
@@ -198,15 +212,15 @@ func combine(t *terms, ext *Extension) uint16 {
 	minimum := t.flags&FlagMinQty != 0
 	immediate := t.tif == tifIOC || t.tif == tifFOK
 	postOnly := t.flags&(FlagPostOnly|FlagPostOnlySlip) != 0
-	t.toLimit = ext.Present&Tag6PriceType != 0 && ext.PriceType == 'K'
-	t.allOrNil = t.tif == tifFOK || t.tif == tifIOC && minimum && t.minQty == t.qty
+	t.toLimit = t.toLimit || ext.Present&Tag6PriceType != 0 && ext.PriceType == 'K'
+	t.allOrNil = t.tif == tifFOK || t.tif == tifIOC && minimum && t.minQty == t.open
 	switch {
 	case ext.Present&notTraded != 0,
-		ext.Present&Tag16TradeNow != 0 && ext.TradeNow == 'Y',
+		ext.Present&Tag16TradeNow != 0 && ext.TradeNow != 'N',
 		postOnly && (immediate || t.market || minimum),
 		t.market && !t.toLimit && (t.tif == tifGTC || t.tif == tifGTT),
 		t.toLimit && !t.market,
-		t.tif == tifFOK && minimum && t.minQty != t.qty,
+		t.tif == tifFOK && minimum && t.minQty != t.open,
 		minimum && !immediate: // a minimum that rests (rule 5.6) is not traded yet
 		return rejectOther
 	}
@@ -221,11 +235,11 @@ func (e *Engine) reject(h *Header, ref uint32, clOrdID [14]byte, code uint16) {
 }
 
 // accepted tells the owner of a new order (`A`) or of one that a Replace made (`U`), and gives it its reference.
-func (e *Engine) accepted(o *order, t *terms, kind uint8, qty uint32) *Event {
+func (e *Engine) accepted(o *order, t *terms, kind uint8) *Event {
 	e.reference++
 	o.reference = e.reference
 	ev := e.emitOrder(kind, o)
-	ev.Price, ev.Qty, ev.Leaves = t.price, qty, qty
+	ev.Price, ev.Qty, ev.Leaves = t.price, t.open, t.open
 	ev.ClOrdID, ev.TIF, ev.Display, ev.Capacity, ev.Cross = o.clOrdID, o.tif, o.display, o.capacity, 'N'
 	if o.flags&orderSweep != 0 {
 		ev.Flags |= EventSweep

@@ -29,7 +29,11 @@ type order struct {
 
 var _ [64]byte = [unsafe.Sizeof(order{})]byte{}
 
-const orderSweep uint8 = 1
+// Flags of an order.
+const (
+	orderSweep   uint8 = 1 // InterMarket Sweep `Y`
+	orderToLimit uint8 = 2 // came as market-to-limit: a Replace at a market price is one again (rule 9.5)
+)
 
 func (o *order) hidden() bool { return o.display == 'N' }
 

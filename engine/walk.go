@@ -40,7 +40,8 @@ func (e *Engine) crosses(o *order, price uint64) bool {
 }
 
 // aggress processes an order that was just accepted or replaced: post-only test, feasibility, walk, rest (rule 8.6).
-func (e *Engine) aggress(o *order, t *terms, qty uint32) {
+func (e *Engine) aggress(o *order, t *terms) {
+	qty := t.open
 	in := &e.instruments[o.instrument]
 	side := bookSide(o.side)
 	if t.flags&(FlagPostOnly|FlagPostOnlySlip) != 0 && e.crosses(o, t.price) {

@@ -72,6 +72,9 @@ func refusal(cmd *engine.Command, user uint16, idx uint8, ref uint32, kind byte,
 	}
 }
 
+// noClOrdID is the ClOrdID of a message that has none.
+var noClOrdID = [14]byte{' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '}
+
 func (g *Gateway) enter(b []byte, user uint16, o *ouch.Options, cmd *engine.Command) error {
 	var m ouch.EnterOrder
 	err := m.Decode(b)
@@ -189,7 +192,7 @@ func (g *Gateway) massCancel(b []byte, user uint16, o *ouch.Options, cmd *engine
 		return err
 	}
 	if !options(err, m.Appendage, o) {
-		refusal(cmd, user, o.UserRefIdx, m.UserRefNum, ouch.TypeMassCancel, [14]byte{})
+		refusal(cmd, user, o.UserRefIdx, m.UserRefNum, ouch.TypeMassCancel, noClOrdID)
 		return nil
 	}
 	instrument := engine.AllInstruments
@@ -226,7 +229,7 @@ func toggle(b []byte, kind byte, user uint16, o *ouch.Options, cmd *engine.Comma
 		return err
 	}
 	if !options(err, m.Appendage, o) {
-		refusal(cmd, user, o.UserRefIdx, m.UserRefNum, kind, [14]byte{})
+		refusal(cmd, user, o.UserRefIdx, m.UserRefNum, kind, noClOrdID)
 		return nil
 	}
 	*cmd.MassCancel() = engine.MassCancel{

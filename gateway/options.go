@@ -48,7 +48,7 @@ func (g *Gateway) extend(cmd *engine.Command, o *ouch.Options, user uint16) {
 			cmd.Ext.Present |= engine.TagUnknown
 		}
 	}
-	if o.Present&ouch.Tag2Firm != 0 {
+	if o.Present&ouch.Tag2Firm != 0 && o.Firm != [4]byte{' ', ' ', ' ', ' '} { // spaces: the account's own
 		if o.Firm == g.cfg.Engine.Firm(user) {
 			cmd.Flags |= engine.FlagFirm
 		} else {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -217,6 +218,17 @@ func TestZero(t *testing.T) {
 				t.Errorf("read beyond the end: %v", err)
 			}
 		})
+	}
+}
+
+func TestAlignedBuffer(t *testing.T) {
+	for _, n := range []int{1, 100, 4096, 5000, 1 << 20} {
+		for range 20 {
+			b := ring.AlignedBuffer(n)
+			if at := uintptr(unsafe.Pointer(&b[0])); at%ring.DirectAlign != 0 || len(b) != n || cap(b) != n {
+				t.Fatalf("%d bytes: at %#x, length %d, capacity %d", n, at, len(b), cap(b))
+			}
+		}
 	}
 }
 

@@ -18,6 +18,8 @@ type Config struct {
 	ReceiveBuffers int    // a power of two, at most 32768; default 1024
 	ReceiveSize    int    // bytes of each receive buffer, a multiple of 64; default 16384
 	ArenaSize      uint64 // bytes for the caller beside the receive buffers; address space only, a page costs memory once it is touched
+
+	sqArray bool // tests: as on a kernel that does not know setupNoSQArray
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -130,6 +132,9 @@ func NewUring(cfg Config) (*Uring, error) {
 func (u *Uring) setup(cfg Config) error {
 	const always = setupSingleIssuer | setupDeferTaskrun | setupTaskrunFlag | setupSubmitAll | setupCQSize
 	for _, optional := range []uint32{setupNoSQArray, 0} {
+		if cfg.sqArray && optional != 0 {
+			continue
+		}
 		u.params = setupParams{flags: always | optional, cqEntries: 4 * cfg.Entries}
 		fd, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, uintptr(cfg.Entries), uintptr(unsafe.Pointer(&u.params)), 0)
 		if errno == unix.EINVAL && optional != 0 {

@@ -105,20 +105,9 @@ func AppendLoginAccepted(dst []byte, a *Accepted) []byte {
 
 // sequence reads a decimal number with spaces on either side.
 func sequence(field []byte) (uint64, error) {
-	s := trim(field)
-	if len(s) == 0 {
-		return 0, fmt.Errorf("%w: blank", ErrSequence)
-	}
-	var v uint64
-	for _, c := range s {
-		d := uint64(c - '0')
-		if d > 9 {
-			return 0, fmt.Errorf("%w: %q", ErrSequence, s)
-		}
-		if v > (1<<64-1-d)/10 {
-			return 0, fmt.Errorf("%w: %q is beyond 64 bits", ErrSequence, s)
-		}
-		v = v*10 + d
+	v, err := strconv.ParseUint(string(trim(field)), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %q", ErrSequence, field)
 	}
 	return v, nil
 }

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"matcher/core"
+	"matcher/wire/ouch"
+)
+
+// answer is one message of the server in the words of people: prices and quantities are decimals. What a message does not
+// have is empty.
+type answer struct {
+	Event     string `json:"event"`
+	User      string `json:"user"`
+	Ref       uint32 `json:"ref,omitempty"`
+	Orig      uint32 `json:"orig_ref,omitempty"`
+	Side      string `json:"side,omitempty"`
+	Qty       string `json:"qty,omitempty"`
+	Symbol    string `json:"symbol,omitempty"`
+	Price     string `json:"price,omitempty"`
+	TIF       string `json:"tif,omitempty"`
+	Order     uint64 `json:"order,omitempty"`
+	Match     uint64 `json:"match,omitempty"`
+	Liquidity string `json:"liquidity,omitempty"`
+	Reason    string `json:"reason,omitempty"`
+	Time      uint64 `json:"time,omitempty"` // ns since midnight
+}
+
+// text is the answer as one line.
+func (a *answer) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-6s %-9s", a.User, a.Event)
+	for _, f := range [...]struct {
+		name  string
+		value any
+	}{
+		{"ref", a.Ref}, {"orig", a.Orig}, {"side", a.Side}, {"qty", a.Qty}, {"symbol", a.Symbol}, {"price", a.Price}, {"tif", a.TIF},
+		{"order", a.Order}, {"match", a.Match}, {"liquidity", a.Liquidity}, {"reason", a.Reason},
+	} {
+		if f.value != "" && f.value != uint32(0) && f.value != uint64(0) {
+			fmt.Fprintf(&b, " %s=%v", f.name, f.value)
+		}
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+// totals counts answers.
+type totals struct {
+	Commands uint64 `json:"commands"`
+	Accepted uint64 `json:"accepted"`
+	Replaced uint64 `json:"replaced"`
+	Executed uint64 `json:"executed"`
+	Canceled uint64 `json:"canceled"`
+	Rejected uint64 `json:"rejected"`
+	Others   uint64 `json:"others"`
+}
+
+// count counts one message.
+func (t *totals) count(message any) {
+	switch message.(type) {
+	case *ouch.Accepted:
+		t.Accepted++
+	case *ouch.Replaced:
+		t.Replaced++
+	case *ouch.Executed:
+		t.Executed++
+	case *ouch.Canceled:
+		t.Canceled++
+	case *ouch.Rejected:
+		t.Rejected++
+	default:
+		t.Others++
+	}
+}
+
+// answers takes in what comes back on all connections, counts it, and prints it where asked to. It may be called from any
+// goroutine.
+type answers struct {
+	instrument func(symbol string) *core.Instrument
+	print      bool
+	asJSON     bool
+	out        io.Writer
+
+	mu     sync.Mutex
+	counts totals
+	orders map[order]*core.Instrument // what the scale of an execution's price is
+	err    error                      // of the first line that could not be printed
+}
+
+// order names an order of a user.
+type order struct {
+	user string
+	ref  uint32
+}
+
+// tell takes in one message.
+func (as *answers) tell(user string, message any) {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	as.counts.count(message)
+	if !as.print || as.err != nil {
+		return
+	}
+	a := as.read(user, message)
+	if as.asJSON {
+		as.err = json.NewEncoder(as.out).Encode(a)
+		return
+	}
+	_, as.err = fmt.Fprintln(as.out, a.text())
+}
+
+// read puts a message into words.
+func (as *answers) read(user string, message any) *answer {
+	a := &answer{User: user}
+	scale := func(ref uint32) *core.Instrument {
+		if in := as.orders[order{user, ref}]; in != nil {
+			return in
+		}
+		return as.instrument("")
+	}
+	switch m := message.(type) {
+	case *ouch.Accepted:
+		in := as.instrument(trim(m.Symbol[:]))
+		as.orders[order{user, m.UserRefNum}] = in
+		a.Event, a.Ref, a.Side, a.Qty, a.Symbol = "accepted", m.UserRefNum, sideName(m.Side), quantityText(in, m.Quantity), trim(m.Symbol[:])
+		a.Price, a.TIF, a.Order, a.Time = priceText(in, m.Price), tifName(m.TimeInForce), m.OrderRef, m.Timestamp
+	case *ouch.Replaced:
+		in := as.instrument(trim(m.Symbol[:]))
+		as.orders[order{user, m.UserRefNum}] = in
+		a.Event, a.Ref, a.Orig, a.Side, a.Qty, a.Symbol = "replaced", m.UserRefNum, m.OrigUserRefNum, sideName(m.Side), quantityText(in, m.Quantity), trim(m.Symbol[:])
+		a.Price, a.TIF, a.Order, a.Time = priceText(in, m.Price), tifName(m.TimeInForce), m.OrderRef, m.Timestamp
+	case *ouch.Executed:
+		in := scale(m.UserRefNum)
+		a.Event, a.Ref, a.Qty, a.Price = "executed", m.UserRefNum, quantityText(in, m.Quantity), priceText(in, m.Price)
+		a.Liquidity, a.Match, a.Time = string(rune(m.Liquidity)), m.MatchNumber, m.Timestamp
+	case *ouch.Canceled:
+		a.Event, a.Ref, a.Qty, a.Reason, a.Time = "canceled", m.UserRefNum, quantityText(scale(m.UserRefNum), m.Quantity), cancelReason(m.Reason), m.Timestamp
+	case *ouch.Rejected:
+		a.Event, a.Ref, a.Reason, a.Time = "rejected", m.UserRefNum, rejectReason(m.Reason), m.Timestamp
+	case *ouch.Modified:
+		a.Event, a.Ref, a.Side, a.Qty, a.Time = "modified", m.UserRefNum, sideName(m.Side), quantityText(scale(m.UserRefNum), m.Quantity), m.Timestamp
+	case *ouch.PriorityUpdate:
+		a.Event, a.Ref, a.Price, a.Order, a.Time = "requeued", m.UserRefNum, priceText(scale(m.UserRefNum), m.Price), m.OrderRef, m.Timestamp
+	case *ouch.SystemEvent:
+		a.Event, a.Reason, a.Time = "system", string(rune(m.Event)), m.Timestamp
+	default:
+		a.Event = strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", message), "*ouch."))
+	}
+	return a
+}
+
+// totals returns the counts so far and the error of printing, if there was one.
+func (as *answers) totals() (totals, error) {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	return as.counts, as.err
+}
+
+func trim(padded []byte) string { return strings.TrimRight(string(padded), " ") }
+
+// priceText is a wire price as a decimal. A market order's price is echoed and means market.
+func priceText(in *core.Instrument, price uint64) string {
+	if price > largestPrice {
+		return "market"
+	}
+	return decimalText(price, in.PriceDecimals)
+}
+
+func sideName(side byte) string {
+	switch side {
+	case ouch.SideBuy:
+		return "buy"
+	case ouch.SideSell:
+		return "sell"
+	case ouch.SideSellShort:
+		return "sell short"
+	case ouch.SideSellShortExempt:
+		return "sell short exempt"
+	}
+	return string(rune(side))
+}
+
+// tifs are the words for times in force.
+func tifs() map[string]byte {
+	return map[string]byte{"day": ouch.TIFDay, "gtc": ouch.TIFGTC, "ioc": ouch.TIFIOC, "fok": ouch.TIFFOK}
+}
+
+func tifName(tif byte) string {
+	for name, letter := range tifs() {
+		if letter == tif {
+			return name
+		}
+	}
+	return string(rune(tif))
+}
+
+// cancelReason says why an order, or a part of one, was canceled (OUCH 5.0 Order Canceled).
+func cancelReason(r byte) string {
+	text := map[byte]string{
+		'D': "regulatory restriction", 'E': "day is over", 'F': "post-only would have been repriced", 'G': "post-only would have traded",
+		'H': "halted", 'I': "immediate or cancel", 'K': "market collar", 'Q': "self-match prevention", 'S': "supervisory",
+		'T': "time in force expired", 'U': "by the user", 'X': "opening price protection", 'Z': "system",
+	}[r]
+	if text == "" {
+		return string(rune(r))
+	}
+	return text
+}
+
+// rejectReason says why an order was refused (OUCH 5.0 Rejected): the code, and its meaning where this venue uses it.
+func rejectReason(code uint16) string {
+	text := map[uint16]string{
+		0x02: "market closed", 0x03: "invalid display", 0x04: "invalid max floor", 0x07: "halted", 0x08: "sweep not allowed",
+		0x09: "invalid side", 0x0a: "processing error", 0x0c: "firm not authorised", 0x0d: "invalid minimum quantity",
+		0x0f: "not traded here", 0x10: "cancel not allowed", 0x11: "pegging not allowed", 0x13: "invalid quantity",
+		0x14: "invalid cross order", 0x15: "replace not allowed", 0x16: "routing not allowed", 0x17: "invalid symbol",
+		0x1d: "invalid price", 0x1e: "quantity above the limit", 0x1f: "notional above the limit", 0x2c: "market order not allowed",
+		0x30: "notional above the limit", 0x31: "quantity above the limit", 0x40: "self-match prevention not offered",
+	}[code]
+	if text == "" {
+		return fmt.Sprintf("0x%04x", code)
+	}
+	return fmt.Sprintf("0x%04x (%s)", code, text)
+}

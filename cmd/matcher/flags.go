@@ -1,0 +1,134 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// helpAsked is the error of a verb that was asked for --help; flags is the text of its flags.
+type helpAsked struct{ flags string }
+
+func (helpAsked) Error() string { return "help asked" }
+
+// newFlags returns the empty set of flags of a verb ("serve", "user add").
+func newFlags(name string) *pflag.FlagSet {
+	fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
+	fs.SortFlags = false
+	fs.Usage = func() {}
+	return fs
+}
+
+// parse reads args into fs and returns what is no flag: least to most words. Everything wrong comes back as a fault of
+// the kind E40xx.
+func parse(fs *pflag.FlagSet, args []string, least, most int) ([]string, error) {
+	err := fs.Parse(args)
+	if errors.Is(err, pflag.ErrHelp) {
+		return nil, helpAsked{fs.FlagUsages()}
+	}
+	if err != nil {
+		return nil, flagFault(fs, err)
+	}
+	help := "matcher " + strings.Fields(fs.Name())[0] + " --help"
+	words := fs.Args()
+	switch {
+	case len(words) < least:
+		return nil, &fault{
+			Code: "E4003",
+			What: fmt.Sprintf("matcher %s needs %s, got %d", fs.Name(), count(least, "argument"), len(words)), Fix: help,
+		}
+	case len(words) > most:
+		return nil, &fault{
+			Code: "E4003",
+			What: fmt.Sprintf("matcher %s does not know what to do with %q", fs.Name(), words[most]), Fix: help,
+		}
+	}
+	return words, nil
+}
+
+// flagFault tells what the parser of flags did not like.
+func flagFault(fs *pflag.FlagSet, err error) *fault {
+	name := fs.Name()
+	f := &fault{Code: "E4002", Fix: "matcher " + strings.Fields(name)[0] + " --help", cause: err}
+	var unknown *pflag.NotExistError
+	var missing *pflag.ValueRequiredError
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown):
+		given := "--" + unknown.GetSpecifiedName()
+		if unknown.GetSpecifiedShortnames() != "" {
+			given = given[1:]
+		}
+		f.What = fmt.Sprintf("matcher %s has no flag %s", name, given)
+		var names []string
+		fs.VisitAll(func(g *pflag.Flag) { names = append(names, g.Name) })
+		if near := nearest(unknown.GetSpecifiedName(), names); near != "" {
+			f.Why = "did you mean --" + near + "?"
+		}
+	case errors.As(err, &missing):
+		f.What = fmt.Sprintf("--%s needs a value", missing.GetFlag().Name)
+		f.Why = missing.GetFlag().Usage
+	case errors.As(err, &invalid):
+		f.Code = "E4004"
+		f.What = fmt.Sprintf("--%s: %q is no %s", invalid.GetFlag().Name, invalid.GetValue(), invalid.GetFlag().Value.Type())
+		f.Why = invalid.GetFlag().Usage
+	default:
+		f.What = err.Error()
+	}
+	return f
+}
+
+// nearest returns the name closest to what was typed, or nothing if none is close: at most one edit in three letters.
+func nearest(typed string, names []string) string {
+	best, bestAway := "", len(typed)/3+1
+	for _, n := range names {
+		if away := distance(strings.ToLower(typed), strings.ToLower(n)); away <= bestAway && away < len(n) {
+			if best == "" || away < bestAway {
+				best, bestAway = n, away
+			}
+		}
+	}
+	return best
+}
+
+// distance counts the insertions, deletions and substitutions that turn a into b (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}
+
+// count says "1 argument", "2 arguments".
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// quoteAll joins words for a shell.
+func quoteAll(words []string) string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = w
+		if w == "" || strings.ContainsAny(w, " \t\n'\"$\\`!*?&|;<>()[]{}~#") {
+			out[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(out, " ")
+}

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"matcher/engine"
+	"matcher/journal"
+)
+
+// journalVerb reads a journal cell by cell, and executes nothing.
+func journalVerb(ctx context.Context, e *env, args []string) error {
+	flags := newFlags("journal")
+	asJSON := flags.Bool("json", false, "print JSON, an object a line")
+	words, err := parse(flags, args, 2, 2)
+	if err != nil {
+		return err
+	}
+	verbs := map[string]func(*reading) error{"dump": (*reading).dump, "verify": (*reading).verify, "info": (*reading).info}
+	do := verbs[words[0]]
+	if do == nil {
+		f := &fault{Code: "E4005", What: fmt.Sprintf("matcher journal has no word %q", words[0]), Why: "its words are info, verify and dump"}
+		if near := nearest(words[0], []string{"info", "verify", "dump"}); near != "" {
+			f.Fix = "matcher journal " + near + " " + quoteAll(words[1:])
+		}
+		return f
+	}
+	dir := words[1]
+	if info, err := os.Stat(dir); err != nil {
+		return readFault(dir, err)
+	} else if !info.IsDir() {
+		return &fault{Code: "E3001", What: dir + " is not a journal", Why: "a journal is a directory", Fix: "name the directory that holds 000001.mj"}
+	}
+	r, err := journal.Open(os.DirFS(dir))
+	if err != nil {
+		return journalFault(dir, err)
+	}
+	defer func() { _ = r.Close() }()
+	return do(&reading{ctx: ctx, e: e, dir: dir, journal: r, asJSON: *asJSON})
+}
+
+// journalFault explains what is wrong with a journal, or why it cannot be read.
+func journalFault(dir string, err error) error {
+	var f *fault
+	if errors.As(err, &f) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	if f := dataFault(err); f != nil {
+		f.What = dir + ": " + f.What
+		return f
+	}
+	return inputFault(dir, err)
+}
+
+// reading is one run of matcher journal.
+type reading struct {
+	ctx     context.Context // of the verb, which the reading does not outlive
+	e       *env
+	dir     string
+	journal *journal.Reader
+	asJSON  bool
+	sums    sums
+}
+
+// sums is what was counted on the way through a journal.
+type sums struct {
+	Commands uint64 `json:"commands"`
+	Fills    uint64 `json:"fills"`
+	Blocks   uint64 `json:"blocks"`
+	Bytes    uint64 `json:"bytes"`
+	first    uint64 // time of the first command
+}
+
+// each calls f for every cell up to the end of the journal.
+func (r *reading) each(f func(cell []byte) error) error {
+	for {
+		b, err := r.journal.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return journalFault(r.dir, err)
+		}
+		if r.sums.Blocks == 0 {
+			r.sums.first = binary.LittleEndian.Uint64(b.Cells[16:])
+		}
+		r.sums.Blocks++
+		r.sums.Bytes += uint64(len(b.Bytes))
+		for cells := b.Cells; len(cells) > 0; cells = cells[journal.CellSize:] {
+			switch kind := engine.Kind(cells[0]); {
+			case kind == engine.KindFill:
+				r.sums.Fills++
+			case kind != engine.KindExtension:
+				r.sums.Commands++
+			}
+			if err := f(cells[:journal.CellSize]); err != nil {
+				return err
+			}
+		}
+		if err := r.ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// dump prints a line per cell.
+func (r *reading) dump() (err error) {
+	out := bufio.NewWriter(r.e.Stdout)
+	defer func() { err = errors.Join(err, out.Flush()) }()
+	line := cellLine{asJSON: r.asJSON}
+	if err := r.each(func(cell []byte) error {
+		_, err := out.Write(line.of(cell))
+		return err
+	}); err != nil {
+		return err
+	}
+	if note := tornNote(r.journal.Torn()); note != "" {
+		_, err = fmt.Fprintf(r.e.Stderr, "%s: %s\n", r.dir, note)
+	}
+	return err
+}
+
+// scan reads the journal to its end; damage is told on stdout too, as JSON, so that a program gets one object in any case.
+func (r *reading) scan() error {
+	err := r.each(func([]byte) error { return nil })
+	var damage *journal.Damage
+	if r.asJSON && errors.As(err, &damage) {
+		object := struct {
+			Intact bool `json:"intact"`
+			sums
+			Damage *damageObject `json:"damage"`
+		}{sums: r.sums, Damage: damageOf(damage)}
+		if said := json.NewEncoder(r.e.Stdout).Encode(object); said != nil {
+			return said
+		}
+	}
+	return err
+}
+
+type damageObject struct {
+	File   string `json:"file"`
+	Offset int64  `json:"offset"`
+	Seq    uint64 `json:"seq"`
+	Later  uint64 `json:"later_records"`
+	What   string `json:"what"`
+}
+
+// damageOf is damage as JSON; nil: there is none.
+func damageOf(d *journal.Damage) *damageObject {
+	if d == nil {
+		return nil
+	}
+	return &damageObject{d.File, d.Offset, d.Seq, d.Later, d.What}
+}
+
+// tornObject is a torn tail as JSON; nil: there is none.
+type tornObject struct {
+	File   string `json:"file"`
+	Offset int64  `json:"offset"`
+	Bytes  int64  `json:"bytes"`
+}
+
+func tornOf(t journal.Torn, torn bool) *tornObject {
+	if !torn {
+		return nil
+	}
+	return &tornObject{t.File, t.Offset, t.Bytes}
+}
+
+// tornNote tells people of a torn tail; empty: there is none.
+func tornNote(t journal.Torn, torn bool) string {
+	if !torn {
+		return ""
+	}
+	return fmt.Sprintf("torn tail: %s in %s from offset %#x were being written when the server stopped; nothing of them was acknowledged",
+		count(int(t.Bytes), "byte"), t.File, t.Offset)
+}
+
+// verify makes all the checks of the reader and prints one line.
+func (r *reading) verify() error {
+	if err := r.scan(); err != nil {
+		return err
+	}
+	end := r.journal.End()
+	if r.asJSON {
+		return json.NewEncoder(r.e.Stdout).Encode(struct {
+			Intact bool `json:"intact"`
+			sums
+			LastSeq uint64      `json:"last_seq"`
+			Torn    *tornObject `json:"torn_tail"`
+		}{true, r.sums, end.Seq, tornOf(r.journal.Torn())})
+	}
+	text := fmt.Sprintf("intact: %s, %s in %s, last seq %d\n", count(int(r.sums.Commands), "command"),
+		count(int(r.sums.Fills), "fill"), count(int(r.sums.Blocks), "block"), end.Seq)
+	if note := tornNote(r.journal.Torn()); note != "" {
+		text += note + "\n"
+	}
+	_, err := io.WriteString(r.e.Stdout, text)
+	return err
+}
+
+// info prints what a journal is and where it ends.
+func (r *reading) info() error {
+	if err := r.scan(); err != nil {
+		return err
+	}
+	end := r.journal.End()
+	o := struct {
+		ID      string `json:"id"`
+		Segment uint32 `json:"last_segment"`
+		Epoch   uint64 `json:"epoch"`
+		sums
+		LastSeq    uint64      `json:"last_seq"`
+		First      uint64      `json:"first_time"`
+		Last       uint64      `json:"last_time"`
+		StateHash  string      `json:"state_hash"`
+		OutputHash string      `json:"output_hash"`
+		Sealed     bool        `json:"sealed"`
+		Torn       *tornObject `json:"torn_tail"`
+	}{
+		r.journal.ID().String(), end.Segment, end.Epoch, r.sums, end.Seq, r.sums.first, end.Time,
+		hashText(end.StateHash), hashText(end.OutputHash), end.Flags&journal.FlagSeal != 0, tornOf(r.journal.Torn()),
+	}
+	if r.asJSON {
+		return json.NewEncoder(r.e.Stdout).Encode(o)
+	}
+	sealed := "no: the server did not stop in order, or is running"
+	if o.Sealed {
+		sealed = "yes"
+	}
+	text := fmt.Sprintf("id           %s\nsegments     %d, epoch %d\nblocks       %d, %d bytes\ncommands     %d\nfills        %d\nlast seq     %d\n"+
+		"time         %s to %s\nstate hash   %s\noutput hash  %s\nsealed       %s\n",
+		o.ID, o.Segment, o.Epoch, o.Blocks, o.Bytes, o.Commands, o.Fills, o.LastSeq,
+		timeText(o.First), timeText(o.Last), o.StateHash, o.OutputHash, sealed)
+	if note := tornNote(r.journal.Torn()); note != "" {
+		text += note + "\n"
+	}
+	_, err := io.WriteString(r.e.Stdout, text)
+	return err
+}
+
+func hashText(h uint64) string { return fmt.Sprintf("%016x", h) }
+
+func timeText(ns uint64) string {
+	return time.Unix(0, int64(ns)).UTC().Format("2006-01-02T15:04:05.000000000Z")
+}

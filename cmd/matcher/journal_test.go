@@ -1,0 +1,96 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"matcher/engine"
+)
+
+func TestJournalDump(t *testing.T) {
+	dir := writeJournal(t, nil)
+	want := `rules seq=1 time=1700000000000000000 version=1 max_orders=100 max_users=4
+instrument seq=2 time=1700000000000000001 symbol=AAPL tick=100 lot=1 max_qty=999999 max_price=1999999900 price_decimals=4 lot_decimals=0
+user seq=3 time=1700000000000000002 name=MAKER
+day seq=4 time=1700000000000000003 event=S midnight=0 session=2311140001
+user seq=5 time=1700000000000000004 name=TAKER
+enter seq=6 time=1700000000000000005 instrument=1 user=1 side=S ref=1 qty=100 price=1500000 tif=0 display=Y clordid="a=1" capacity=P cross=N
+enter seq=7 time=1700000000000000006 instrument=1 user=1 flags=1 side=S ref=2 qty=50 price=1500100 tif=1 display=A capacity=P cross=N
+extension present=2105344 expire=9000000000000000000 group=7
+enter seq=8 time=1700000000000000007 instrument=1 user=2 side=B ref=1 qty=120 price=1500100 tif=3 display=Y capacity=P cross=N
+`
+	got := do(t, 0, "journal", "dump", dir).stdout
+	if !strings.HasPrefix(got, want) {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	objects := do(t, 0, "journal", "dump", dir, "--json").stdout
+	if strings.Count(objects, "\n") != strings.Count(got, "\n") {
+		t.Errorf("%d objects for %d lines", strings.Count(objects, "\n"), strings.Count(got, "\n"))
+	}
+	for line := range strings.Lines(objects) {
+		var v map[string]any
+		if err := json.Unmarshal([]byte(line), &v); err != nil || v["kind"] == nil {
+			t.Errorf("%v: %s", err, line)
+		}
+	}
+	in(t, objects, `{"kind":"enter","seq":6,"time":1700000000000000005,"instrument":1,"user":1,"side":"S","ref":1,"qty":100,"price":1500000,`)
+}
+
+// TestCellLine dumps every kind, and bytes that no engine ever wrote.
+func TestCellLine(t *testing.T) {
+	for kind := range 256 {
+		for _, fill := range []byte{0, 'A', 0xff, '"'} {
+			cell := make([]byte, engine.CellSize)
+			for i := range cell {
+				cell[i] = fill
+			}
+			cell[0] = byte(kind)
+			text, object := cellLine{}, cellLine{asJSON: true}
+			line := string(text.of(cell))
+			var v map[string]any
+			if err := json.Unmarshal(object.of(cell), &v); err != nil || strings.Count(line, "\n") != 1 || !strings.HasPrefix(line, v["kind"].(string)) {
+				t.Errorf("kind %d of %#x: %v: %q", kind, fill, err, line)
+			}
+			if named := !strings.HasPrefix(line, "kind"); named != (engine.Kind(kind).Command() || kind == 64 || kind == 127) {
+				t.Errorf("kind %d is called %s", kind, line)
+			}
+		}
+	}
+}
+
+func TestJournalVerify(t *testing.T) {
+	dir := writeJournal(t, nil)
+	if got := do(t, 0, "journal", "verify", dir).stdout; got != "intact: 10 commands, 2 fills in 7 blocks, last seq 10\n" {
+		t.Error(got)
+	}
+	if got := do(t, 0, "journal", "verify", dir, "--json").stdout; got !=
+		`{"intact":true,"commands":10,"fills":2,"blocks":7,"bytes":28672,"last_seq":10,"torn_tail":null}`+"\n" {
+		t.Error(got)
+	}
+	// A fill that no engine computes is whole all the same: that is for replay to find.
+	do(t, 0, "journal", "verify", writeJournal(t, func(f *engine.Fill) { f.Qty++ }))
+}
+
+func TestJournalInfo(t *testing.T) {
+	dir := writeJournal(t, nil)
+	in(t, do(t, 0, "journal", "info", dir).stdout, "id           ab000000000000000000000000000000\n", "commands     10\n",
+		"time         2023-11-14T22:13:20.000000000Z to 2023-11-14T22:13:20.000000009Z\n", "sealed       no")
+	var v map[string]any
+	if err := json.Unmarshal([]byte(do(t, 0, "journal", "info", dir, "--json").stdout), &v); err != nil || v["epoch"] != 1.0 || v["last_seq"] != 10.0 {
+		t.Errorf("%v, %v", v, err)
+	}
+}
+
+func TestJournalArguments(t *testing.T) {
+	file := t.TempDir() + "/file"
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	in(t, do(t, exitUsage, "journal", "dmp", "x y").stderr, "error E4005: ", "  fix   matcher journal dump 'x y'\n")
+	in(t, do(t, exitUsage, "journal", "dump").stderr, "error E4003: ")
+	in(t, do(t, exitData, "journal", "dump", file).stderr, "error E3001: "+file+" is not a journal")
+	in(t, do(t, exitEnvironment, "journal", "dump", file+"x").stderr, "error E1006: ")
+	in(t, do(t, exitData, "journal", "verify", t.TempDir()).stderr, "error E3001: ")
+}

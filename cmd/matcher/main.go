@@ -1,0 +1,145 @@
+// Command matcher runs the exchange core and everything around it: the server, a client to send orders with, the tools
+// that read its journal, and a demonstration that needs none of them set up first.
+//
+// It owns the edge: arguments, configuration, decimals, files of users and secrets, the text of errors, exit codes. It
+// decides nothing about orders: that is package engine's alone. Prices and quantities are exact decimals here and
+// integers everywhere below.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+)
+
+// env is what a verb sees of the process: tests give it buffers.
+type env struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Getenv         func(string) string
+	Environ        func() []string
+}
+
+// verb is one word of the command line. args and short are its lines of the usage text. run gets the arguments behind the
+// verb and returns nil, a *fault, or any other error (exit 1).
+type verb struct {
+	name, args, short string
+	run               func(ctx context.Context, e *env, args []string) error
+}
+
+// verbs is the table of everything the binary can do, in the order of the usage text.
+func verbs() []verb {
+	return []verb{
+		{"demo", "[--for 10s]", "a whole exchange on this machine for ten seconds, ending with a proof", demoVerb},
+		{"serve", "[-c FILE]", "run the server", serveVerb},
+		{"init", "DIR", "write a commented configuration and its secret", initVerb},
+		{"check", "-c FILE", "test a configuration and exit", checkVerb},
+		{"user", "add NAME | list | revoke NAME", "who may log in", userVerb},
+		{"send", "buy|sell QTY SYMBOL PRICE | cancel | replace | query | -f FLOW", "send orders and print the answers", sendVerb},
+		{"replay", "DIR|FILE.itch50", "run a journal, or an ITCH file, once more", replayVerb},
+		{"journal", "info|verify|dump DIR", "read a journal, cell by cell", journalVerb},
+		{"import", "itch|lobster FILE -o FLOW", "turn public market data into order flow", importVerb},
+		{"explain", "CODE", "what an error code means and what to do", explainVerb},
+		{"version", "", "print the version", versionVerb},
+	}
+}
+
+func main() {
+	// A second signal changes nothing: timeout(1), for one, sends two, and an orderly end takes milliseconds.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, &env{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Getenv: os.Getenv, Environ: os.Environ,
+	}, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// run does what args ask for and returns the exit code.
+func run(ctx context.Context, e *env, args []string) int {
+	err := dispatch(ctx, e, args)
+	if err == nil {
+		return exitOK
+	}
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		say(e, "interrupted")
+		return exitFailed
+	}
+	var f *fault
+	if !errors.As(err, &f) {
+		f = &fault{Code: "E1000", What: err.Error(), cause: err}
+	}
+	// The last word of a process: nothing is left to be told that it could not be said.
+	_, _ = io.WriteString(e.Stderr, f.text())
+	return f.exit()
+}
+
+func dispatch(ctx context.Context, e *env, args []string) error {
+	if len(args) == 0 {
+		return &fault{Code: "E4001", What: "no verb given", Fix: "matcher demo", Or: "matcher help"}
+	}
+	if w := args[0]; w == "help" || w == "-h" || w == "--help" {
+		_, err := io.WriteString(e.Stdout, usage())
+		return err
+	}
+	var names []string
+	for _, v := range verbs() {
+		if v.name != args[0] {
+			names = append(names, v.name)
+			continue
+		}
+		err := v.run(ctx, e, args[1:])
+		if h := (helpAsked{}); errors.As(err, &h) {
+			_, err = fmt.Fprintf(e.Stdout, "matcher %s %s\n%s\n\n%s", v.name, v.args, v.short, h.flags)
+		}
+		return err
+	}
+	f := &fault{Code: "E4001", What: fmt.Sprintf("there is no verb %q", args[0]), Fix: "matcher help"}
+	if near := nearest(args[0], names); near != "" {
+		f.Why = fmt.Sprintf("did you mean %q?", near)
+		f.Fix = strings.TrimSpace("matcher " + near + " " + quoteAll(args[1:]))
+		f.Or = "matcher help"
+	}
+	return f
+}
+
+func usage() string {
+	var b strings.Builder
+	b.WriteString("matcher: an exchange's order-matching core\n\n")
+	for _, v := range verbs() {
+		fmt.Fprintf(&b, "  matcher %-8s %s\n", v.name, v.args)
+		fmt.Fprintf(&b, "  %-16s %s\n", "", v.short)
+	}
+	b.WriteString(`
+Flags of a verb: matcher VERB --help. Data goes to stdout (--json where it is offered), all else to stderr.
+Exit: 0 ok, 1 failed, 2 usage, 3 configuration, 4 environment, 5 corrupt or diverged data, 6 refused, 7 connection.
+`)
+	return b.String()
+}
+
+func versionVerb(_ context.Context, e *env, args []string) error {
+	fs := newFlags("version")
+	if _, err := parse(fs, args, 0, 0); err != nil {
+		return err
+	}
+	version, revision, platform := "(devel)", "", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if info.Main.Version != "" {
+			version = info.Main.Version
+		}
+		platform = info.GoVersion
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				revision = " " + s.Value
+			}
+		}
+	}
+	_, err := fmt.Fprintf(e.Stdout, "matcher %s%s %s\n", version, revision, platform)
+	return err
+}

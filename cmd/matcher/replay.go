@@ -1,0 +1,249 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"matcher/book"
+	"matcher/engine"
+	"matcher/journal"
+	"matcher/replay"
+)
+
+// replaying is one run of matcher replay.
+type replaying struct {
+	e      *env
+	name   string // of the journal or file
+	depth  int    // levels to print after each step; 0: none
+	symbol string
+	last   uint64 // seq or message to stop after; 0: none
+	asJSON bool
+	orders int // ITCH: live orders at most
+	text   []byte
+}
+
+// replayVerb executes a journal once more, or rebuilds the book that an ITCH file tells of.
+func replayVerb(ctx context.Context, e *env, args []string) error {
+	flags := newFlags("replay")
+	r := &replaying{e: e}
+	_ = flags.Bool("verify", false, "journal: compare every fill and hash (always done: this is the default) and print the result")
+	flags.IntVar(&r.depth, "depth", 0, "print the book after each command or message: this many levels of both sides (ITCH: 10)")
+	flags.StringVar(&r.symbol, "symbol", "", "instrument whose book is printed")
+	flags.Uint64Var(&r.last, "to-seq", 0, "stop after this sequence number (ITCH: message)")
+	flags.IntVar(&r.orders, "max-orders", 1<<17, "ITCH: live orders there is room for")
+	flags.BoolVar(&r.asJSON, "json", false, "print JSON, an object a line")
+	words, err := parse(flags, args, 1, 1)
+	if err != nil {
+		return err
+	}
+	if err := r.check(); err != nil {
+		return err
+	}
+	r.name = words[0]
+	if r.name != "-" {
+		info, err := os.Stat(r.name)
+		if err != nil {
+			return readFault(r.name, err)
+		}
+		if info.IsDir() {
+			if flags.Changed("max-orders") {
+				return &fault{Code: "E4004", What: "--max-orders is for ITCH files; " + r.name + " is a directory", Fix: "matcher replay " + quoteAll(words)}
+			}
+			return r.journal(ctx)
+		}
+	}
+	if v := flags.Lookup("verify"); v.Changed {
+		return &fault{Code: "E4004", What: "--verify is for journals; " + r.name + " is no directory", Fix: "matcher replay " + quoteAll(words)}
+	}
+	in, err := openInput(e, r.name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }()
+	return r.itch(ctx, in)
+}
+
+// check refuses numbers that cannot be used.
+func (r *replaying) check() error {
+	const most = 1000
+	switch {
+	case r.depth < 0 || r.depth > most:
+		return &fault{Code: "E4004", What: fmt.Sprintf("--depth %d is not 0 to %d", r.depth, most), Fix: "--depth 10"}
+	case r.orders < 1 || r.orders > book.MaxOrders:
+		return &fault{Code: "E4004", What: fmt.Sprintf("--max-orders %d is not 1 to %d", r.orders, book.MaxOrders), Fix: "--max-orders 131072"}
+	case len(r.symbol) > len(engine.Instrument{}.Symbol):
+		return &fault{Code: "E2005", What: fmt.Sprintf("%q is no symbol", r.symbol), Why: "a symbol has 1 to 8 characters"}
+	}
+	return nil
+}
+
+// interrupted says, now and then, whether the user has had enough.
+func interrupted(ctx context.Context, step uint64) error {
+	if step%4096 != 0 {
+		return nil
+	}
+	return ctx.Err()
+}
+
+// columns prints the names of the columns.
+func (r *replaying) columns(out io.Writer, index string) error {
+	if r.asJSON {
+		return nil
+	}
+	_, err := out.Write(replay.AppendTSVHeader(nil, index, r.depth))
+	return err
+}
+
+// row prints a book.
+func (r *replaying) row(out io.Writer, row *replay.Row, index string) error {
+	if r.asJSON {
+		r.text = row.AppendJSON(r.text[:0], index)
+	} else {
+		r.text = row.AppendTSV(r.text[:0], r.depth)
+	}
+	_, err := out.Write(r.text)
+	return err
+}
+
+// journal executes a journal and compares it with what it says, to the end or to the first difference.
+func (r *replaying) journal(ctx context.Context) error {
+	if r.depth > 0 && r.symbol == "" {
+		return &fault{Code: "E4003", What: "--depth needs a symbol: a journal can hold several", Fix: "matcher replay " + quoteAll([]string{r.name}) + " --depth 10 --symbol AAPL"}
+	}
+	j, err := replay.Open(os.DirFS(r.name))
+	if err != nil {
+		return journalFault(r.name, err)
+	}
+	defer func() { _ = j.Close() }()
+	start := time.Now()
+	if r.depth == 0 {
+		err = r.run(ctx, j, func(*engine.Command) error { return nil })
+	} else {
+		err = r.books(ctx, j)
+	}
+	took := time.Since(start)
+	if r.depth == 0 && (err == nil || dataFault(err) != nil) {
+		if said := r.result(j, err, took); said != nil {
+			return said
+		}
+	}
+	if err != nil {
+		return journalFault(r.name, err)
+	}
+	return nil
+}
+
+// run executes commands up to the last that is asked for.
+func (r *replaying) run(ctx context.Context, j *replay.Journal, after func(*engine.Command) error) error {
+	for r.last == 0 || j.Engine().Seq() < r.last {
+		cmd, _, err := j.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = after(cmd)
+		}
+		if err == nil {
+			err = interrupted(ctx, cmd.Seq)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// books prints the book of one instrument after each command, from the one that defines it.
+func (r *replaying) books(ctx context.Context, j *replay.Journal) (err error) {
+	symbol := [8]byte([]byte(fmt.Sprintf("%-8s", r.symbol)))
+	out := bufio.NewWriter(r.e.Stdout)
+	defer func() { err = errors.Join(err, out.Flush()) }()
+	if err := r.columns(out, "seq"); err != nil {
+		return err
+	}
+	var row replay.Row
+	var levels []engine.Level
+	index := uint16(0)
+	err = r.run(ctx, j, func(cmd *engine.Command) error {
+		if index == 0 {
+			if index = j.Engine().Lookup(symbol); index == 0 {
+				return nil
+			}
+		}
+		row.Index = cmd.Seq
+		levels = j.Engine().Depth(levels[:0], index, book.Buy, r.depth)
+		row.Bids = rowLevels(row.Bids[:0], levels)
+		levels = j.Engine().Depth(levels[:0], index, book.Sell, r.depth)
+		row.Asks = rowLevels(row.Asks[:0], levels)
+		return r.row(out, &row, "seq")
+	})
+	if err == nil && index == 0 {
+		return &fault{Code: "E2005", What: fmt.Sprintf("the journal %s has no instrument %q", r.name, r.symbol), Fix: "matcher journal dump " + quoteAll([]string{r.name}) + " | grep ^instrument"}
+	}
+	return err
+}
+
+// rowLevels appends levels of an engine as a row has them. A limit price fits 32 bits.
+func rowLevels(dst []book.Level, levels []engine.Level) []book.Level {
+	for _, l := range levels {
+		dst = append(dst, book.Level{Price: book.Price(l.Price), Qty: l.Qty, Orders: l.Orders})
+	}
+	return dst
+}
+
+// result prints what was found in a journal: an object in any case; or, without damage, a line and the torn tail.
+func (r *replaying) result(j *replay.Journal, found error, took time.Duration) error {
+	var d *replay.Divergence
+	var damage *journal.Damage
+	_, _ = errors.As(found, &d), errors.As(found, &damage)
+	c, rate := j.Counts(), 0.0
+	if took > 0 {
+		rate = float64(j.Counts().Commands) / took.Seconds()
+	}
+	hash := hashText(j.Engine().Hash())
+	if r.asJSON {
+		type difference struct {
+			Seq      uint64 `json:"seq"`
+			Field    string `json:"field"`
+			Expected string `json:"expected"`
+			Got      string `json:"got"`
+		}
+		var first *difference
+		if d != nil {
+			first = &difference{d.Seq, d.Field, d.Expected, d.Got}
+		}
+		return json.NewEncoder(r.e.Stdout).Encode(struct {
+			Commands   uint64        `json:"commands"`
+			Fills      uint64        `json:"fills"`
+			Events     uint64        `json:"events"`
+			Blocks     uint64        `json:"blocks"`
+			StateHash  string        `json:"state_hash"`
+			OutputHash string        `json:"output_hash"`
+			Identical  bool          `json:"identical"`
+			First      *difference   `json:"first_divergence"`
+			Rate       uint64        `json:"commands_per_s"`
+			Damage     *damageObject `json:"damage"`
+			Torn       *tornObject   `json:"torn_tail"`
+		}{c.Commands, c.Fills, c.Events, c.Blocks, hash, hashText(j.OutputHash()), found == nil, first, uint64(rate), damageOf(damage), tornOf(j.Torn())})
+	}
+	verdict := "IDENTICAL"
+	switch {
+	case d != nil:
+		verdict = fmt.Sprintf("DIFFERENT at seq %d (%s)", d.Seq, d.Field)
+	case damage != nil:
+		verdict = "DAMAGED; up to there identical"
+	}
+	text := fmt.Sprintf("%s: %s, %s, %s in %s; state hash %s; %.0f commands/s\n", verdict, count(int(c.Commands), "command"),
+		count(int(c.Fills), "fill"), count(int(c.Events), "event"), count(int(c.Blocks), "block"), hash, rate)
+	if note := tornNote(j.Torn()); note != "" {
+		text += note + "\n"
+	}
+	_, err := io.WriteString(r.e.Stdout, text)
+	return err
+}

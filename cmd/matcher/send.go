@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"matcher/core"
+)
+
+// sending is everything that the flags of send say.
+type sending struct {
+	e      *env
+	fs     *pflag.FlagSet
+	login  login
+	config *config // nil without -c
+
+	tif, symbol, minQty     string
+	postOnly, hidden        bool
+	decimals                uint8
+	keyFile, keys, flow     string
+	window                  int
+	asJSON, verbose, strict bool
+	configFile              string
+	answers                 *answers
+}
+
+// sendWords are the forms of send.
+const sendWords = "buy|sell QTY SYMBOL PRICE, cancel REF [SIZE], replace REF QTY PRICE, query, or -f FLOW"
+
+// sendVerb sends one order, or a whole flow, and prints the answers.
+func sendVerb(ctx context.Context, e *env, args []string) error {
+	s := &sending{e: e, fs: newFlags("send")}
+	s.flags()
+	words, err := parse(s.fs, args, 0, 5)
+	if err != nil {
+		return err
+	}
+	if err := s.prepare(); err != nil {
+		return err
+	}
+	if s.flow != "" {
+		if len(words) > 0 {
+			return &fault{Code: "E4003", What: fmt.Sprintf("with -f, matcher send does not know what to do with %q", words[0]), Fix: "matcher send --help"}
+		}
+		return s.sendFlow(ctx)
+	}
+	build, err := s.message(words)
+	if err != nil {
+		return err
+	}
+	return s.one(ctx, build)
+}
+
+func (s *sending) flags() {
+	fs := s.fs
+	fs.StringVarP(&s.configFile, "config", "c", "", "a configuration: its address, scales, ticks and lots are used")
+	fs.StringVar(&s.login.addr, "to", "", "address of the server (default 127.0.0.1:9001, or the configuration's)")
+	fs.StringVar(&s.login.user, "user", "", "who sends")
+	fs.StringVar(&s.keyFile, "key-file", "", "file with the user's key, - for standard input (default: $MATCHER_KEY)")
+	fs.DurationVar(&s.login.patience, "timeout", 10*time.Second, "how long to wait for an answer")
+	fs.StringVar(&s.tif, "tif", "day", "time in force: day, ioc, fok or gtc")
+	fs.BoolVar(&s.postOnly, "post-only", false, "never take")
+	fs.BoolVar(&s.hidden, "hidden", false, "rest undisplayed")
+	fs.StringVar(&s.minQty, "min-qty", "", "trade at least this much at once, with --tif ioc")
+	fs.StringVar(&s.symbol, "symbol", "", "of the order that cancel or replace mean: only for the scale, with -c")
+	fs.Uint8Var(&s.decimals, "decimals", 4, "decimals of prices where no configuration says")
+	fs.StringVarP(&s.flow, "file", "f", "", "send a flow (format: package replay), - for standard input. Each user gets a connection, order between users\nis kept. Sending a whole file again, after a crash, is harmless: UserRefNums that were used are ignored")
+	fs.StringVar(&s.keys, "keys", "", "file with lines USER KEY for the users of a flow")
+	fs.IntVar(&s.window, "window", 256, "commands of a flow that may be unanswered, 2 to 4096")
+	fs.BoolVar(&s.strict, "strict", false, "exit 6 if any command of a flow is rejected")
+	fs.BoolVarP(&s.verbose, "verbose", "v", false, "print every answer to a flow")
+	fs.BoolVar(&s.asJSON, "json", false, "print objects")
+}
+
+// prepare checks what does not depend on the words and completes it from the configuration.
+func (s *sending) prepare() error {
+	if s.decimals > 9 {
+		return &fault{Code: "E4004", What: fmt.Sprintf("--decimals %d is out of range", s.decimals), Why: "at most 9"}
+	}
+	if s.window < 2 || s.window > 4096 {
+		return &fault{Code: "E4004", What: fmt.Sprintf("--window %d is out of range", s.window), Why: "at least 2, at most 4096"}
+	}
+	addr := "127.0.0.1:9001"
+	if s.configFile != "" {
+		c, err := loadConfig(s.e, s.configFile, nil)
+		if err != nil {
+			return err
+		}
+		s.config, addr = c, c.core.Listen
+	}
+	if s.login.addr == "" {
+		s.login.addr = addr
+	}
+	s.answers = &answers{
+		instrument: s.scale, print: s.flow == "" || s.verbose, asJSON: s.asJSON, out: s.e.Stdout, orders: map[order]*core.Instrument{},
+	}
+	return nil
+}
+
+// scale finds the scale of a symbol: the configuration's, or what the flags say.
+func (s *sending) scale(symbol string) *core.Instrument {
+	if s.config != nil {
+		list := s.config.core.Instruments
+		if symbol == "" && len(list) == 1 {
+			return &list[0]
+		}
+		for i := range list {
+			if list[i].Symbol == symbol {
+				return &list[i]
+			}
+		}
+	}
+	return &core.Instrument{Symbol: symbol, PriceDecimals: s.decimals, Tick: 1, Lot: 1, MaxQty: math.MaxUint32, MaxPrice: largestPrice}
+}
+
+// known is scale for a symbol that must exist if there is a configuration.
+func (s *sending) known(name string) (*core.Instrument, error) {
+	if !symbol(name) {
+		return nil, &fault{Code: "E2005", What: fmt.Sprintf("%q is no symbol", name), Why: "1 to 8 characters out of A-Z, 0-9 and . - _ / + ="}
+	}
+	if s.config == nil {
+		return s.scale(name), nil
+	}
+	var names []string
+	for _, in := range s.config.core.Instruments {
+		names = append(names, in.Symbol)
+	}
+	if !slices.Contains(names, name) {
+		f := &fault{Code: "E2005", What: fmt.Sprintf("%s is not in %s", name, s.configFile)}
+		if near := nearest(name, names); near != "" {
+			f.Why, f.Fix = "did you mean "+near+"?", near
+		}
+		return nil, f
+	}
+	return s.scale(name), nil
+}
+
+// one sends a single message and prints what comes back. That all of it has come is known from the answer to a query that
+// is sent behind it.
+func (s *sending) one(ctx context.Context, build builder) error {
+	if err := s.identify(); err != nil {
+		return err
+	}
+	conn, err := dial(ctx, s.login, s.answers.tell)
+	if err != nil {
+		return err
+	}
+	defer conn.close()
+	next, err := conn.roundTrip(ctx)
+	if err != nil {
+		return err
+	}
+	if build == nil {
+		return s.printNext(next)
+	}
+	before, err := s.answers.totals()
+	if err != nil {
+		return err
+	}
+	if err := conn.conn.Send(build(next)); err != nil {
+		return s.login.fault(err)
+	}
+	if _, err := conn.roundTrip(ctx); err != nil {
+		return err
+	}
+	after, err := s.answers.totals()
+	switch {
+	case err != nil:
+		return err
+	case after.Rejected > before.Rejected:
+		return &fault{Code: "E2006", What: "the order was rejected; the line above says why"}
+	case after == before:
+		return &fault{Code: "E2007", What: "no answer: the venue ignored it", Why: "no live order has that number"}
+	}
+	return nil
+}
+
+// roundTrip asks for the next UserRefNum; with its answer all earlier answers have come.
+func (s *session) roundTrip(ctx context.Context) (uint32, error) {
+	if err := s.query(); err != nil {
+		return 0, err
+	}
+	return s.answer(ctx)
+}
+
+// identify completes the login of a single user.
+func (s *sending) identify() (err error) {
+	if s.login.user == "" {
+		return &fault{Code: "E4003", What: "matcher send needs --user", Fix: "matcher send ... --user ALICE"}
+	}
+	if s.login.user, err = userName(s.login.user); err != nil {
+		return err
+	}
+	s.login.key, err = keyFrom(s.e, s.keyFile)
+	return err
+}
+
+func (s *sending) printNext(next uint32) (err error) {
+	if s.asJSON {
+		return json.NewEncoder(s.e.Stdout).Encode(struct {
+			User string `json:"user"`
+			Next uint32 `json:"next_ref"`
+		}{s.login.user, next})
+	}
+	_, err = fmt.Fprintf(s.e.Stdout, "%-6s next ref=%d\n", s.login.user, next)
+	return err
+}

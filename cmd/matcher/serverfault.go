@@ -1,0 +1,176 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+
+	"matcher/core"
+	"matcher/journal"
+	"matcher/replay"
+	"matcher/ring"
+)
+
+// serverFault explains why the server could not start, or stopped by itself. The first row that fits explains.
+func serverFault(cfg *core.Config, err error) error {
+	for _, explain := range [...]func(*core.Config, error) *fault{
+		ringFault, listenFault, diskFault, limitsFault,
+		func(_ *core.Config, err error) *fault { return dataFault(err) },
+		permissionFault,
+	} {
+		if f := explain(cfg, err); f != nil {
+			f.cause = err
+			return f
+		}
+	}
+	return err
+}
+
+// ringFault: the kernel gives no io_uring.
+func ringFault(_ *core.Config, err error) *fault {
+	var setup *ring.SetupError
+	if !errors.As(err, &setup) {
+		return nil
+	}
+	said := fmt.Sprintf("%s: %v", setup.Call, setup.Errno)
+	switch setup.Kind {
+	case ring.SetupRefused, ring.SetupMissing:
+		f := &fault{Code: "E1001", What: "this system refuses io_uring (" + said + ")"}
+		if level := disabled(); level != "" && level != "0" {
+			f.Why = "kernel.io_uring_disabled = " + level
+			f.Fix = "sudo sysctl -w kernel.io_uring_disabled=0"
+		} else {
+			f.Why = "a container's seccomp profile forbids it, or the kernel was built without it"
+			f.Fix = "docker run --security-opt seccomp=unconfined ...   or a profile that allows io_uring_setup, io_uring_enter, io_uring_register"
+		}
+		return f
+	case ring.SetupTooOld:
+		return &fault{Code: "E1010", What: "this kernel is too old (" + said + ")", Why: setup.Hint(), Fix: "uname -r"}
+	case ring.SetupMemlock:
+		return &fault{Code: "E1007", What: "the kernel gives no memory for io_uring (" + said + ")", Why: setup.Hint(), Fix: "ulimit -l unlimited"}
+	}
+	return &fault{Code: "E1007", What: "the server's memory cannot be had (" + said + ")", Why: "everything is allocated at the start", Fix: "lower core.stream_memory or core.max_sessions"}
+}
+
+// disabled reads the switch that forbids io_uring; empty where there is none.
+func disabled() string {
+	text, err := os.ReadFile("/proc/sys/kernel/io_uring_disabled")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// listenFault: the address cannot be had.
+func listenFault(cfg *core.Config, err error) *fault {
+	if !errors.Is(err, core.ErrListen) {
+		return nil
+	}
+	_, port, _ := net.SplitHostPort(cfg.Listen)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return &fault{
+			Code: "E1002", What: cfg.Listen + " is in use", Why: "another process listens there",
+			Fix: "ss -ltnp 'sport = :" + port + "'   shows which", Or: "matcher serve --listen 127.0.0.1:0   lets the kernel choose a port",
+		}
+	case errors.Is(err, syscall.EACCES):
+		return &fault{Code: "E1005", What: cfg.Listen + " may not be listened on", Why: "ports below 1024 need a right that this user lacks", Fix: "matcher serve --listen 127.0.0.1:9001"}
+	}
+	return &fault{Code: "E1009", What: cfg.Listen + " cannot be listened on: " + last(err), Fix: "ip address   shows the addresses of this machine"}
+}
+
+// diskFault: the journal's place is taken, full or broken.
+func diskFault(cfg *core.Config, err error) *fault {
+	var write *core.JournalError
+	switch {
+	case errors.Is(err, ring.ErrLocked):
+		return &fault{Code: "E1003", What: "the journal " + cfg.Journal + " is in use by another server", Fix: "fuser -v " + quoteAll([]string{cfg.Journal + "/lock"}) + "   shows which"}
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return &fault{
+			Code: "E1004", What: "no space for the journal " + cfg.Journal, Why: "a segment of " + sizeText(uint64(cfg.Segment)) + " is laid out before it is used",
+			Fix: "df -h " + quoteAll([]string{cfg.Journal}), Or: "a smaller journal.segment",
+		}
+	case errors.As(err, &write):
+		return &fault{
+			Code: "E1011", What: "the journal " + cfg.Journal + " cannot be written: " + last(err), Why: "nothing that was not safe was answered; the server has stopped",
+			Fix: "dmesg | tail",
+		}
+	}
+	return nil
+}
+
+// limitsFault: the configuration does not fit the journal, or the memory.
+func limitsFault(cfg *core.Config, err error) *fault {
+	switch {
+	case errors.Is(err, core.ErrConfig):
+		return &fault{Code: "E4113", What: strings.TrimPrefix(err.Error(), core.ErrConfig.Error()+": "), Why: "it does not fit the journal " + cfg.Journal + ", or the rest of the configuration"}
+	case errors.Is(err, core.ErrMemory):
+		return &fault{Code: "E1007", What: "the day's answers do not fit into " + sizeText(cfg.StreamMemory), Fix: fmt.Sprintf("core.stream_memory = \"%dMiB\"", max(1, cfg.StreamMemory>>19))}
+	case errors.Is(err, syscall.ENOMEM):
+		return &fault{Code: "E1007", What: "the server's memory cannot be had: " + last(err), Fix: "lower core.stream_memory or core.max_orders"}
+	}
+	return nil
+}
+
+func permissionFault(cfg *core.Config, err error) *fault {
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return &fault{Code: "E1005", What: "the journal " + cfg.Journal + " may not be written: " + last(err), Fix: "ls -ld " + quoteAll([]string{cfg.Journal})}
+	}
+	return nil
+}
+
+// dataFault explains what is wrong with a journal's bytes, or with what they say. Nil: the error is of another kind.
+func dataFault(err error) *fault {
+	var damage *journal.Damage
+	var divergence *replay.Divergence
+	switch {
+	case errors.As(err, &damage):
+		return damageFault(damage)
+	case errors.As(err, &divergence):
+		return &fault{
+			Code: "E3004", What: fmt.Sprintf("replaying seq %s gives another %s than the journal holds", grouped(divergence.Seq), divergence.Field),
+			Why: fmt.Sprintf("the journal has %v, replaying gave %v", divergence.Expected, divergence.Got), Fix: "keep the journal, and report this line with `matcher version`", cause: err,
+		}
+	}
+	return nil
+}
+
+// damageFault gives a journal's damage its code.
+func damageFault(d *journal.Damage) *fault {
+	f := &fault{What: d.What, cause: d}
+	restore := "restore the segment from a backup; 'matcher journal verify' shows all damage. Nothing was changed."
+	switch d.Kind {
+	case journal.NoJournal:
+		f.Code, f.Fix = "E3001", "name the directory that holds 000001.mj"
+	case journal.Missing:
+		f.Code, f.Fix = "E3002", restore
+	case journal.Foreign:
+		f.Code, f.Fix = "E3006", "move "+d.File+" out of the directory. Nothing was changed."
+	case journal.Duplicate, journal.Misnamed:
+		f.Code, f.Fix = "E3007", "keep the original only. Nothing was changed."
+	case journal.Unsupported:
+		f.Code, f.Fix = "E3005", "use the version of matcher that wrote it"
+	case journal.Short:
+		f.Code, f.Fix = "E3008", restore
+	case journal.BadHeader:
+		f.Code, f.Fix = "E3009", restore
+	case journal.Corrupt, journal.Contradiction:
+		f.Code, f.Fix = "E3003", restore
+		f.Why = "the disk returned other bytes than were written; this is no crash tail"
+	default:
+		f.Code = "E3009"
+	}
+	return f
+}
+
+// last is what the operating system said at the bottom of an error.
+func last(err error) string {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno.Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"matcher/core"
+)
+
+// firstConfig is the file that `matcher init` writes: every key with its default, and one instrument.
+const firstConfig = `# Configuration of matcher. Test it: matcher check -c matcher.toml
+# Every key can also be given in the environment: MATCHER_CORE_WAIT for core.wait; flags win over both.
+# Paths are relative to this file.
+
+listen = "127.0.0.1:9001"      # OUCH 5.0 over SoupBinTCP; logins travel in clear text, so keep this on a private network
+
+[core]
+cpu = "auto"                   # the cpu that the server's thread stays on: a number, auto, or none
+wait = "adaptive"              # spin (lowest latency, a cpu always busy) | adaptive | block
+max_orders = 1_000_000         # live orders; everything is allocated at the start
+max_users = 1024
+max_sessions = 1024            # connections at once
+stream_memory = "2GiB"         # what the day's answers of all users may take; it is what a client resumes from
+
+[journal]
+dir = "data"
+durability = "sync"            # sync: an answer leaves when its order is safe on disk | async: at once
+segment = "256MiB"             # size of a journal file
+
+[session]
+login_timeout = "1s"           # from the connection to the login
+client_timeout = "15s"         # silence after which a client counts as gone
+heartbeat = "1s"               # the server's own silence before it sends a heartbeat
+cancel_on_disconnect = false   # true comes later
+
+[auth]
+users = "users.toml"           # written by: matcher user add NAME
+secret = "secret.key"          # 32 random bytes, readable by its owner only; copy it with the users, or all need new keys
+
+[[instrument]]                 # one block per instrument; new ones may be added at the end
+symbol = "AAPL"                # 1 to 8 characters
+price_decimals = 4             # prices on the wire are whole numbers of 1/10^4
+tick = "0.01"                  # decimals are strings: they are exact
+lot = "1"                      # quantities on the wire are whole lots
+max_qty = "999999"             # largest order
+# max_price = "199999.99"      # largest limit price; the default is the largest that OUCH can carry
+`
+
+// initVerb writes a first configuration and its secret.
+func initVerb(_ context.Context, e *env, args []string) error {
+	words, err := parse(newFlags("init"), args, 1, 1)
+	if err != nil {
+		return err
+	}
+	dir := words[0]
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return &fault{Code: "E1006", What: dir + " cannot be made: " + reason(err), cause: err}
+	}
+	file := filepath.Join(dir, defaultConfig)
+	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return &fault{Code: "E4007", What: file + " is there already", Fix: "matcher check -c " + quoteAll([]string{file}), cause: err}
+	}
+	if err == nil {
+		_, err = out.WriteString(firstConfig)
+		err = errors.Join(err, out.Close())
+	}
+	if err != nil {
+		return &fault{Code: "E1006", What: file + " cannot be written: " + reason(err), cause: err}
+	}
+	secret := filepath.Join(dir, "secret.key")
+	if _, err := loadSecret(secret, true); err != nil {
+		return err
+	}
+	option := ""
+	if dir != "." {
+		option = " -c " + quoteAll([]string{file})
+	}
+	_, err = fmt.Fprintf(e.Stderr, "wrote %s and %s; next:\n  matcher user add ALICE%s\n  matcher serve%s\n", file, secret, option, option)
+	return err
+}
+
+// checkVerb tests a configuration: its text, the users and the secret. It changes nothing and starts nothing.
+func checkVerb(_ context.Context, e *env, args []string) error {
+	fs := newFlags("check")
+	file := fs.StringP("config", "c", "", "the configuration (default "+defaultConfig+")")
+	asJSON := fs.Bool("json", false, "print an object")
+	if _, err := parse(fs, args, 0, 0); err != nil {
+		return err
+	}
+	if *file == "" {
+		*file = defaultConfig
+	}
+	c, err := loadConfig(e, *file, nil)
+	if err != nil {
+		return err
+	}
+	if err := c.identities(false); err != nil {
+		return err
+	}
+	if *asJSON {
+		return json.NewEncoder(e.Stdout).Encode(struct {
+			Config      string `json:"config"`
+			Listen      string `json:"listen"`
+			Journal     string `json:"journal"`
+			Durability  string `json:"durability"`
+			Instruments int    `json:"instruments"`
+			Users       int    `json:"users"`
+		}{*file, c.core.Listen, c.core.Journal, durabilityName(c.core.Durability), len(c.core.Instruments), len(c.core.Users)})
+	}
+	_, err = fmt.Fprintf(e.Stdout, "%s is good: listen %s, journal %s (%s), %s, %s\n", *file, c.core.Listen, c.core.Journal,
+		durabilityName(c.core.Durability), count(len(c.core.Instruments), "instrument"), count(len(c.core.Users), "user"))
+	return err
+}
+
+// identities loads the users and the secret into the server's configuration. A missing secret is made if create is set and
+// nobody depends on a former one.
+func (c *config) identities(create bool) error {
+	users, err := loadUsers(c.users)
+	if err != nil {
+		return err
+	}
+	if len(users) > int(c.core.MaxUsers) {
+		return &fault{Code: "E4105", What: fmt.Sprintf("%s has %s", c.users, count(len(users), "user")), Why: fmt.Sprintf("core.max_users is %d", c.core.MaxUsers)}
+	}
+	c.core.Users = users
+	if len(users) == 0 && !create {
+		return nil
+	}
+	c.core.Secret, err = loadSecret(c.secret, create && len(users) == 0)
+	return err
+}
+
+// durabilityName is the word of the configuration.
+func durabilityName(d core.Durability) string {
+	if d == core.Async {
+		return "async"
+	}
+	return "sync"
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// venue makes a directory with a first configuration and returns the configuration's path.
+func venue(t *testing.T) (dir, file string) {
+	t.Helper()
+	dir = t.TempDir()
+	do(t, 0, "init", dir)
+	return dir, filepath.Join(dir, "matcher.toml")
+}
+
+func TestUserAddListRevoke(t *testing.T) {
+	dir, file := venue(t)
+	added := do(t, 0, "user", "add", "alice", "-c", file, "--firm", "alfa")
+	key := strings.TrimSuffix(added.stdout, "\n")
+	if len(key) != keyLength || strings.Trim(key, keyLetters) != "" {
+		t.Fatalf("the key is %q", key)
+	}
+	if strings.Contains(added.stderr, key) {
+		t.Error("the key is printed twice")
+	}
+	do(t, 0, "user", "add", "BOB", "-c", file)
+	if o := do(t, 0, "user", "list", "-c", file); o.stdout != "ALICE  ALFA\nBOB    \n" {
+		t.Errorf("%q", o.stdout)
+	}
+	if o := do(t, 0, "user", "list", "-c", file, "--json"); o.stdout != "{\"user\":\"ALICE\",\"firm\":\"ALFA\"}\n{\"user\":\"BOB\",\"firm\":\"\"}\n" {
+		t.Errorf("%q", o.stdout)
+	}
+	users, err := loadUsers(filepath.Join(dir, "users.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := loadSecret(filepath.Join(dir, "secret.key"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if users[0].Hash != hashKey(secret, "ALICE", strings.ToLower(key)) {
+		t.Error("the hash is not that of the key in upper case")
+	}
+	if o := do(t, exitConfig, "user", "add", "Alice", "-c", file); !strings.Contains(o.stderr, "error E4111: the user ALICE is there already") {
+		t.Error(o.stderr)
+	}
+	do(t, 0, "user", "revoke", "alice", "-c", file)
+	if o := do(t, 0, "user", "list", "-c", file); o.stdout != "BOB    \n" {
+		t.Errorf("%q", o.stdout)
+	}
+	if o := do(t, exitConfig, "user", "revoke", "alice", "-c", file); !strings.Contains(o.stderr, "error E4111: there is no user ALICE") {
+		t.Error(o.stderr)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*.new")); left != nil {
+		t.Error("left behind:", left)
+	}
+	info, err := os.Stat(filepath.Join(dir, "users.toml"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Error(info, err)
+	}
+}
+
+// HMAC-SHA256 as everybody computes it: printf ALICE:K3Y | openssl dgst -sha256 -mac HMAC -macopt hexkey:0101...01
+func Example_hashKey() {
+	var secret [32]byte
+	for i := range secret {
+		secret[i] = 1
+	}
+	fmt.Printf("%x\n", hashKey(secret, "ALICE", "k3y"))
+	// Output: 4eac3958b9c098c3696b7bb828641d05cc887a7712fad104b3cf92f67ff6fa75
+}
+
+func TestUserKeyGiven(t *testing.T) {
+	_, file := venue(t)
+	for _, c := range []struct {
+		name, stdin string
+		code        int
+	}{
+		{"standard input", "canary77\n", 0},
+		{"second", " canary78 \r\nmore\n", 0},
+		{"too long", "canary77777\n", exitConfig},
+		{"empty", "\n", exitConfig},
+		{"a blank within", "can ary\n", exitConfig},
+		{"control characters", "can\x00ary\n", exitConfig},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := matcher(c.stdin, nil, "user", "add", fmt.Sprintf("U%d", len(c.name)), "-c", file, "--key-file", "-")
+			if o.code != c.code {
+				t.Error(o)
+			}
+			if strings.Contains(strings.ToLower(o.stdout+o.stderr), "canary") {
+				t.Error("the key is printed:", o)
+			}
+		})
+	}
+}
+
+func TestUserNames(t *testing.T) {
+	_, file := venue(t)
+	for _, name := range []string{"", "SEVENCH", "A B", "A-B", "É"} {
+		if o := do(t, exitConfig, "user", "add", name, "-c", file); !strings.Contains(o.stderr, "error E4112: ") {
+			t.Error(o.stderr)
+		}
+	}
+	if o := do(t, exitConfig, "user", "add", "A", "-c", file, "--firm", "FIVER"); !strings.Contains(o.stderr, "error E4112: ") {
+		t.Error(o.stderr)
+	}
+}
+
+func TestUsersFileFaults(t *testing.T) {
+	hash := strings.Repeat("ab", 32)
+	for _, c := range []struct{ name, text, code, what string }{
+		{"unknown key", "[[user]]\nname = \"A\"\nhsh = \"\"\n", "E4103", "u:3:1: there is no key user.hsh"},
+		{"outside of a block", "name = \"A\"\n", "E4103", "u:1:1: there is no key name"},
+		{"name", "[[user]]\nname = \"TOOLONGNAME\"\n", "E4108", "u:2:1: user.name is not what it should be"},
+		{"firm", "[[user]]\nfirm = \"TOOLONG\"\n", "E4108", "u:2:1: user.firm is not what it should be"},
+		{"hash", "[[user]]\nhash = \"ab\"\n", "E4108", "u:2:1: user.hash is not what it should be"},
+		{"no hash", "[[user]]\nname = \"A\"\n", "E4108", "u:1:3: this [[user]] has no name or no hash"},
+		{"twice", "[[user]]\nname = \"A\"\nhash = \"" + hash + "\"\n[[user]]\nname = \"a\"\nhash = \"" + hash + "\"\n", "E4107", "u:4:3: the user A is there already"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := parseUsers("u", []byte(c.text))
+			var f *fault
+			if !asFault(err, &f) || f.Code != c.code || f.What != c.what {
+				t.Errorf("got %v, want %s: %s", err, c.code, c.what)
+			}
+		})
+	}
+}
+
+// A hash that a wrong line holds is not repeated in the error: errors end up in logs.
+func TestUsersFileFaultsKeepQuiet(t *testing.T) {
+	_, err := parseUsers("u", []byte("[[user]]\nname = \"A\"\nhash = \"canary\"\n"))
+	if err == nil || strings.Contains(err.Error(), "canary") {
+		t.Error(err)
+	}
+}
+
+func TestSecretFaults(t *testing.T) {
+	dir, file := venue(t)
+	secret := filepath.Join(dir, "secret.key")
+	do(t, 0, "user", "add", "A", "-c", file)
+
+	if err := os.Chmod(secret, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if o := do(t, exitConfig, "check", "-c", file); !strings.Contains(o.stderr, "error E4109: "+secret+" may be read by others (mode 0644)\n  fix   chmod 600 ") {
+		t.Error(o.stderr)
+	}
+	if err := os.WriteFile(secret, []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(secret, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if o := do(t, exitConfig, "user", "add", "B", "-c", file); !strings.Contains(o.stderr, "error E4109: "+secret+" has 5 bytes") {
+		t.Error(o.stderr)
+	}
+	// With users there, a lost secret is not quietly replaced: their hashes would never fit again.
+	if err := os.Remove(secret); err != nil {
+		t.Fatal(err)
+	}
+	if o := do(t, exitConfig, "user", "add", "B", "-c", file); !strings.Contains(o.stderr, "error E4109: ") {
+		t.Error(o.stderr)
+	}
+	do(t, 0, "user", "revoke", "A", "-c", file)
+	do(t, 0, "user", "add", "B", "-c", file)
+}
+
+// Two changes at once: the second is told to wait, and the first one's work is not lost.
+func TestUserLock(t *testing.T) {
+	dir, file := venue(t)
+	lock := filepath.Join(dir, "users.toml.new")
+	if err := os.WriteFile(lock, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if o := do(t, exitEnvironment, "user", "add", "A", "-c", file); !strings.Contains(o.stderr, "fix   rm "+lock) {
+		t.Error(o.stderr)
+	}
+	if _, err := os.Stat(lock); err != nil {
+		t.Error("the lock of another was removed")
+	}
+}

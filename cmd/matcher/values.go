@@ -1,0 +1,185 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"matcher/core"
+	"matcher/ring"
+)
+
+// The values of settings. Each function checks one and puts it into its place, or says why it is unfit.
+
+func setListen(c *config, s string) *unfit {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return &unfit{code: "E4104", why: "an address is host:port", fix: "127.0.0.1:9001"}
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(n, 10) != port {
+		return &unfit{code: "E4104", why: "a port is a number from 0 (the kernel chooses) to 65535", fix: net.JoinHostPort(host, "9001")}
+	}
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	if net.ParseIP(host) == nil {
+		return &unfit{code: "E4104", why: "the host is an IP address of this machine; 0.0.0.0 means all of them", fix: net.JoinHostPort("0.0.0.0", port)}
+	}
+	c.core.Listen = net.JoinHostPort(host, port)
+	return nil
+}
+
+func setCPU(c *config, s string) *unfit {
+	switch s {
+	case "auto":
+		c.core.CPU = core.AutoCPU
+	case "none":
+		c.core.CPU = core.NoCPU
+	default:
+		n, err := strconv.ParseUint(s, 10, 31)
+		if err != nil {
+			return &unfit{code: "E4104", why: "auto, none, or the number of a cpu", fix: "auto"}
+		}
+		if n > 4095 {
+			return &unfit{code: "E4105", why: "cpus are numbered from 0, at most 4095", fix: "auto"}
+		}
+		c.core.CPU = int(n)
+	}
+	return nil
+}
+
+func setWait(c *config, s string) *unfit {
+	switch s {
+	case "adaptive":
+		c.core.Wait = ring.Adaptive
+	case "spin":
+		c.core.Wait = ring.Spin
+	case "block":
+		c.core.Wait = ring.Block
+	default:
+		return oneOf(s, "spin", "adaptive", "block")
+	}
+	return nil
+}
+
+func setDurability(c *config, s string) *unfit {
+	switch s {
+	case "sync":
+		c.core.Durability = core.Sync
+	case "async":
+		c.core.Durability = core.Async
+	case "written":
+		u := later("written (an answer leaves once the kernel has the journal's bytes) comes later")
+		u.fix = "sync"
+		return u
+	default:
+		return oneOf(s, "sync", "async")
+	}
+	return nil
+}
+
+func oneOf(s string, words ...string) *unfit {
+	u := &unfit{code: "E4104", why: "it is one of " + strings.Join(words, ", "), fix: words[0]}
+	if near := nearest(s, words); near != "" {
+		u.fix = near
+	}
+	return u
+}
+
+func setCancelOnDisconnect(_ *config, s string) *unfit {
+	switch s {
+	case "false":
+		return nil
+	case "true":
+		u := later("cancel on disconnect comes later: until then orders stay when a connection is lost")
+		u.fix = "cancel_on_disconnect = false"
+		return u
+	}
+	return oneOf(s, "false", "true")
+}
+
+// setCount takes a whole number from least to most.
+func setCount[T ~int | ~uint32](to *T, s string, least, most uint64) *unfit {
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		return &unfit{code: "E4104", why: fmt.Sprintf("a whole number from %s to %s", grouped(least), grouped(most))}
+	}
+	if n < least || n > most {
+		return &unfit{code: "E4105", why: fmt.Sprintf("at least %s, at most %s", grouped(least), grouped(most))}
+	}
+	*to = T(n)
+	return nil
+}
+
+// setSegment takes the size of a journal segment, which is laid out in pages of 4096 bytes.
+func setSegment(c *config, s string) *unfit {
+	var n uint64
+	if u := setSize(&n, s, 1<<20, 1<<40); u != nil {
+		return u
+	}
+	if n%4096 != 0 {
+		return &unfit{code: "E4105", why: "a multiple of 4096 bytes", fix: fmt.Sprintf("%d", (n+4095)/4096*4096)}
+	}
+	c.core.Segment = int64(n)
+	return nil
+}
+
+// setSize takes a number of bytes: plain, or with a unit of powers of 1024.
+func setSize(to *uint64, s string, least, most uint64) *unfit {
+	unit := uint64(1)
+	number := s
+	for i, name := range [...]string{"KiB", "MiB", "GiB", "TiB"} {
+		if rest, ok := strings.CutSuffix(s, name); ok {
+			number, unit = strings.TrimSpace(rest), 1<<(10*(i+1))
+		}
+	}
+	n, err := strconv.ParseUint(number, 10, 64)
+	if err != nil {
+		return &unfit{code: "E4104", why: "a size is a whole number of bytes, or of KiB, MiB, GiB, TiB", fix: "256MiB"}
+	}
+	if n > most/unit || n*unit < least {
+		return &unfit{code: "E4105", why: fmt.Sprintf("at least %s, at most %s", sizeText(least), sizeText(most))}
+	}
+	*to = n * unit
+	return nil
+}
+
+func sizeText(n uint64) string {
+	for i, name := range [...]string{"TiB", "GiB", "MiB", "KiB"} {
+		if unit := uint64(1) << (10 * (4 - i)); n >= unit && n%unit == 0 {
+			return fmt.Sprintf("%d%s", n/unit, name)
+		}
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
+func setDuration(to *time.Duration, s string, least, most time.Duration) *unfit {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return &unfit{code: "E4104", why: "a duration is a number with its unit: ms, s, m or h", fix: least.String()}
+	}
+	if d < least || d > most {
+		return &unfit{code: "E4105", why: fmt.Sprintf("at least %s, at most %s", least, most)}
+	}
+	*to = d
+	return nil
+}
+
+func setPath(to *string, s string) *unfit {
+	if s == "" || strings.ContainsRune(s, 0) {
+		return &unfit{code: "E4104", why: "a path is not empty"}
+	}
+	*to = s
+	return nil
+}
+
+// grouped writes a number with commas between its thousands.
+func grouped(n uint64) string {
+	s := strconv.FormatUint(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

@@ -1,0 +1,141 @@
+//go:build linux
+
+package ring_test
+
+import (
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"matcher/ring"
+)
+
+func TestWaits(t *testing.T) {
+	r := newRig(t, ring.Config{})
+	tests := []struct {
+		name  string
+		wait  ring.Wait
+		sleep bool // at least one call of enter
+	}{
+		{"none", ring.Wait{}, false},
+		{"block", ring.Wait{Policy: ring.Block, Until: 20e6}, true},
+		{"block, disk busy", ring.Wait{Policy: ring.Block, Until: 20e6, DiskBusy: true}, true},
+		{"adaptive", ring.Wait{Policy: ring.Adaptive, Until: 20e6}, true},
+		{"adaptive, shorter than its spin", ring.Wait{Policy: ring.Adaptive, Until: 20e3}, false},
+		{"adaptive, disk busy", ring.Wait{Policy: ring.Adaptive, Until: 20e6, DiskBusy: true}, true},
+		{"adaptive, disk busy, shorter than its spin", ring.Wait{Policy: ring.Adaptive, Until: 200e3, DiskBusy: true}, false},
+		{"spin", ring.Wait{Policy: ring.Spin, Until: 20e6}, false},
+		{"spin, disk busy", ring.Wait{Policy: ring.Spin, Until: 20e6, DiskBusy: true}, false},
+	}
+	for _, test := range tests {
+		want := time.Duration(test.wait.Until)
+		for try := 1; ; try++ {
+			before, start := r.u.Enters(), time.Now()
+			done := r.turn(test.wait)
+			took, enters := time.Since(start), r.u.Enters()-before
+			if len(done) != 0 || took < want {
+				t.Errorf("%s: took %v, want %v; %+v", test.name, took, want, done)
+			}
+			if test.sleep != (enters > 0) {
+				t.Errorf("%s: %d enters", test.name, enters)
+			}
+			if took < want+2*time.Millisecond {
+				break
+			}
+			if try == 10 { // a busy machine may be late, but not always
+				t.Errorf("%s: took %v, want %v", test.name, took, want)
+				break
+			}
+		}
+	}
+}
+
+// Signals, as the Go runtime sends them to its threads, neither end a wait nor prolong it.
+func TestWaitDespiteSignals(t *testing.T) {
+	for _, policy := range []ring.Policy{ring.Block, ring.Adaptive} {
+		r := newRig(t, ring.Config{})
+		thread := unix.Gettid()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for range 25 {
+				time.Sleep(3 * time.Millisecond)
+				_ = unix.Tgkill(unix.Getpid(), thread, unix.SIGURG)
+			}
+		})
+		start := time.Now()
+		done := r.turn(ring.Wait{Policy: policy, Until: 100e6})
+		if took := time.Since(start); len(done) > 0 || took < 100*time.Millisecond || took > 150*time.Millisecond {
+			t.Errorf("policy %d: took %v; %+v", policy, took, done)
+		}
+		wg.Wait()
+	}
+}
+
+// A completion ends every wait, however it comes: during the spin, the sleep, or from another thread.
+func TestWaitEndsWithACompletion(t *testing.T) {
+	for _, policy := range []ring.Policy{ring.Adaptive, ring.Spin, ring.Block} {
+		for _, after := range []time.Duration{0, 10 * time.Microsecond, 5 * time.Millisecond} {
+			r := newRig(t, ring.Config{})
+			ours, theirs := r.unixPair()
+			r.add(ring.Op{Code: ring.Receive, File: int32(ours)})
+			go func() {
+				time.Sleep(after)
+				_, _ = unix.Write(theirs, []byte("x"))
+			}()
+			start := time.Now()
+			done := r.turn(ring.Wait{Policy: policy, Until: int64(4 * time.Second)})
+			if len(done) != 1 || !done[0].Filled || time.Since(start) > 2*time.Second {
+				t.Errorf("policy %d, after %v: %+v in %v", policy, after, done, time.Since(start))
+			}
+		}
+	}
+}
+
+// While a durable write is in flight a spinning turn must not keep the cpu from the kernel thread that ends the write. Here
+// a thread pinned to the same cpu takes its place: it answers at once if it gets the cpu, and at the end of the spinning
+// thread's time slice, milliseconds later, if it does not.
+func TestSpinYieldsWhileTheDiskIsBusy(t *testing.T) {
+	r := newRig(t, ring.Config{})
+	ours, theirs := r.unixPair()
+	cpu := ring.CPUs()[0]
+	defer keepAffinity(t)()
+	if err := ring.Pin(cpu); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		runtime.LockOSThread() // ends with the goroutine, and so do its pin and policy
+		_ = ring.Pin(cpu)
+		const batch = 3 // SCHED_BATCH: does not take the cpu when it wakes up
+		_, _, _ = unix.RawSyscall(unix.SYS_SCHED_SETSCHEDULER, 0, batch, uintptr(unsafe.Pointer(new(int32))))
+		b := make([]byte, 1)
+		for {
+			if n, err := unix.Read(theirs, b); n != 1 || err != nil {
+				return
+			}
+			_, _ = unix.Write(theirs, b)
+		}
+	}()
+	r.add(ring.Op{Code: ring.Receive, File: int32(ours)})
+	const rounds = 41
+	trips := make([]time.Duration, rounds)
+	for i := range trips {
+		r.add(ring.Op{Code: ring.SendNow, File: int32(ours), Off: r.u.Base(), Len: 1})
+		start := time.Now()
+		for _, c := range r.turn(ring.Wait{Policy: ring.Spin, Until: int64(time.Second), DiskBusy: true}) {
+			r.add(ring.Op{Code: ring.Recycle, Buffer: c.Buffer})
+		}
+		trips[i] = time.Since(start)
+	}
+	if err := unix.Shutdown(ours, unix.SHUT_RDWR); err != nil {
+		t.Error(err)
+	}
+	slices.Sort(trips)
+	if trips[rounds/2] > time.Millisecond {
+		t.Errorf("the other thread took %v to answer, in the middle of %d", trips[rounds/2], rounds)
+	}
+}
