@@ -58,6 +58,13 @@ func next(conn net.Conn) soupbin.Packet {
 	return p
 }
 
+// linger waits until the client has gone. A venue that closed while it is still being talked to would reset the connection,
+// and what it said last could be lost.
+func linger(conn net.Conn) {
+	for next(conn).Type != 0 {
+	}
+}
+
 // say writes what a venue has to say; a client that is gone does not hear it.
 func say(conn net.Conn, b []byte) { _, _ = conn.Write(b) }
 
@@ -94,7 +101,7 @@ func TestDialLogsIn(t *testing.T) {
 	addr := venue(t, func(conn net.Conn) {
 		say(conn, soupbin.AppendDebug(soupbin.AppendServerHeartbeat(nil), "hello"))
 		got <- accept(conn)
-		next(conn)
+		linger(conn)
 	})
 	c := dial(t, Options{Addr: addr, Username: "alice", Password: "secret", Session: "SESS1", Sequence: 17})
 	want := soupbin.Login{
@@ -160,8 +167,7 @@ func TestDialNobodyThere(t *testing.T) {
 // A venue that does not answer the login is left when the context ends.
 func TestDialContext(t *testing.T) {
 	addr := venue(t, func(conn net.Conn) {
-		next(conn)
-		next(conn)
+		linger(conn)
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
@@ -176,7 +182,7 @@ func TestDialContextEndsLater(t *testing.T) {
 		accept(conn)
 		next(conn) // the message that is sent after the end
 		say(conn, executed(1))
-		next(conn)
+		linger(conn)
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	c, err := Dial(ctx, Options{Addr: addr, Sequence: 1})
@@ -216,7 +222,7 @@ func TestResume(t *testing.T) {
 	}
 	addr := venue(t, func(conn net.Conn) {
 		stream(conn, accept(conn).Sequence, 5)
-		next(conn) // the client goes without a word
+		linger(conn) // the client goes without a word
 	}, func(conn net.Conn) {
 		stream(conn, accept(conn).Sequence, 8)
 		say(conn, soupbin.AppendEndOfSession(nil))
@@ -249,7 +255,7 @@ func TestResume(t *testing.T) {
 func TestRecvTimeout(t *testing.T) {
 	addr := venue(t, func(conn net.Conn) {
 		accept(conn)
-		next(conn)
+		linger(conn)
 	})
 	c := dial(t, Options{Addr: addr, Timeout: 20 * time.Millisecond})
 	if _, err := c.Recv(); !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -269,7 +275,7 @@ func TestRecvHeartbeatsCount(t *testing.T) {
 			say(conn, soupbin.AppendServerHeartbeat(nil))
 		}
 		say(conn, executed(1))
-		next(conn)
+		linger(conn)
 	})
 	c := dial(t, Options{Addr: addr, Timeout: 150 * time.Millisecond})
 	if _, err := c.Recv(); err != nil {
@@ -280,7 +286,7 @@ func TestRecvHeartbeatsCount(t *testing.T) {
 func TestCloseEndsRecv(t *testing.T) {
 	addr := venue(t, func(conn net.Conn) {
 		accept(conn)
-		next(conn)
+		linger(conn)
 	})
 	c := dial(t, Options{Addr: addr})
 	time.AfterFunc(20*time.Millisecond, func() { _ = c.Close() })
@@ -338,6 +344,6 @@ func serveOneOrder(listener net.Listener) {
 		a := ouch.Accepted{UserRefNum: order.UserRefNum, OrderRef: 1001, State: ouch.StateLive}
 		say(conn, soupbin.AppendSequenced(nil, a.Append(nil)))
 	}
-	next(conn)
-	_ = conn.Close() // the client has logged out
+	linger(conn)
+	_ = conn.Close() // the client has gone
 }

@@ -245,7 +245,7 @@ func TestSenderAndReceiver(t *testing.T) {
 			sent++
 			say(conn, executed(sent))
 		}
-		next(conn)
+		linger(conn)
 	})
 	c := dial(t, Options{Addr: addr, Sequence: 1, Heartbeat: time.Microsecond})
 	errs := make(chan error, 1)

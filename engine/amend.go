@@ -109,16 +109,16 @@ func (e *Engine) replace(cmd *Command) {
 		return // not live, or the number was used: ignored
 	}
 	old := &e.live[slot]
+	if c.Flags&FlagExtension != 0 && cmd.Ext.Present&TagBroken != 0 {
+		e.kill(slot, 'U')
+		return // check 2 comes first
+	}
 	h := c.Header
 	h.Instrument = old.instrument
 	if h.Side == 0 {
 		h.Side = old.side
 	}
-	code := e.mayEnter(&h, cmd)
-	if code == 0 && !sameSide(h.Side, old.side) {
-		code = rejectSide
-	}
-	if code != 0 {
+	if code := e.mayEnter(&h, cmd, old.side); code != 0 {
 		e.use(c.User, c.Idx, c.Ref)
 		h.Side = c.Side
 		e.reject(&h, c.Ref, c.ClOrdID, code)
@@ -153,7 +153,7 @@ func (e *Engine) replaceTerms(cmd *Command, old *order) (terms, bool) {
 	if c.Flags&FlagExtension != 0 {
 		ext = &cmd.Ext
 	}
-	if c.Qty <= old.used || ext.Present&TagBroken != 0 {
+	if c.Qty <= old.used {
 		return terms{}, false
 	}
 	t := terms{

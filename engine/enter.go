@@ -66,7 +66,7 @@ func (e *Engine) enter(cmd *Command) {
 		qty: c.Qty, open: c.Qty, minQty: c.MinQty, price: c.Price,
 		tif: c.TIF, display: c.Display, cross: c.Cross, flags: c.Flags,
 	}
-	code := e.mayEnter(&c.Header, cmd)
+	code := e.mayEnter(&c.Header, cmd, c.Side)
 	if code == 0 {
 		code = e.settleTerms(&t, c.Instrument, &cmd.Ext)
 	}
@@ -104,14 +104,15 @@ func (o *order) adopt(t *terms, cmd *Command) {
 }
 
 // mayEnter makes checks 3 and 4 of section 3: may this user enter an order on this instrument and side now? The command
-// may name a firm; a gateway leaves the account's own out.
-func (e *Engine) mayEnter(h *Header, cmd *Command) uint16 {
+// may name a firm; a gateway leaves the account's own out. before is the side that the new one must match: a Replace stays on
+// the side of its original, an Enter on its own.
+func (e *Engine) mayEnter(h *Header, cmd *Command, before uint8) uint16 {
 	switch {
 	case e.users[h.User].disabled || cmd.Flags&FlagExtension != 0 && cmd.Ext.Present&Tag2Firm != 0:
 		return rejectFirm
 	case h.Instrument == 0 || int(h.Instrument) >= len(e.instruments):
 		return rejectSymbol
-	case !sameSide(h.Side, h.Side):
+	case !sameSide(h.Side, before):
 		return rejectSide
 	case !e.open || e.gate:
 		return rejectClosed

@@ -30,7 +30,7 @@ func (e *Engine) venue(cmd *Command) {
 
 // size makes room for what the rules allow. Everything a live order needs is allocated here.
 func (e *Engine) size(r *Rules) {
-	if e.orders != nil || r.MaxOrders == 0 {
+	if e.orders != nil || r.MaxOrders == 0 || r.MaxOrders > book.MaxOrders {
 		return
 	}
 	e.rules = *r

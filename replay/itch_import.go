@@ -1,6 +1,10 @@
 package replay
 
-import "io"
+import (
+	"io"
+
+	"matcher/wire/itch"
+)
 
 // ImportITCH writes the flow of an ITCH 5.0 file: A and F become an Enter of MAKER, X and D a Cancel, U a Replace; E and C
 // become an immediate-or-cancel order of TAKER at the displayed price of the order that was hit. P (the execution of an
@@ -13,7 +17,7 @@ func ImportITCH(r io.Reader, w io.Writer) (Stats, error) {
 		msg, err := f.next()
 		if err == nil {
 			m.stats.Records++
-			if err = m.itch(msg); err != nil {
+			if err = m.message(msg); err != nil {
 				err = f.wrong(err)
 			}
 		}
@@ -23,14 +27,14 @@ func ImportITCH(r io.Reader, w io.Writer) (Stats, error) {
 	}
 }
 
-// itch writes what one message means.
-func (m *importer) itch(msg []byte) error {
+// message writes what one message means.
+func (m *importer) message(msg []byte) error {
 	var o itchOrder
 	about, err := o.decode(msg)
 	switch {
 	case err != nil:
 		return err
-	case !about && msg[0] == 'P':
+	case !about && o.kind == itch.TypeTrade:
 		m.stats.Hidden++
 		return nil
 	case !about:
@@ -38,18 +42,18 @@ func (m *importer) itch(msg []byte) error {
 		return nil
 	}
 	switch o.kind {
-	case 'A':
+	case itch.TypeAddOrder:
 		return m.add(added{id: o.id, symbol: o.symbol, price: o.price, qty: o.qty, side: o.side, display: 'Y'})
-	case 'F':
+	case itch.TypeAddOrderMPID:
 		return m.add(added{id: o.id, symbol: o.symbol, price: o.price, qty: o.qty, side: o.side, display: 'A'})
-	case 'X':
+	case itch.TypeOrderCancel:
 		if o.qty == 0 {
 			return errQty
 		}
 		return m.reduce(o.id, o.qty)
-	case 'D':
+	case itch.TypeOrderDelete:
 		return m.reduce(o.id, 0)
-	case 'U':
+	case itch.TypeOrderReplace:
 		return m.replace(replaced{old: o.id, id: o.newID, price: o.price, qty: o.qty})
 	}
 	return m.execute(o.id, o.qty)

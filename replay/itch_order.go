@@ -2,10 +2,11 @@ package replay
 
 import (
 	"encoding/binary"
-	"errors"
+
+	"matcher/wire/itch"
 )
 
-// itchOrder is what an ITCH 5.0 message says of a displayed order.
+// itchOrder is what an ITCH 5.0 message says of a displayed order: the messages about orders, as one.
 type itchOrder struct {
 	kind   byte    // of the message
 	side   byte    // A, F
@@ -17,51 +18,49 @@ type itchOrder struct {
 	price  uint32 // A, F, U
 }
 
-var errLength = errors.New("too short for its type")
-
-// itchLength returns the length of the messages about orders and of the Stock Directory; of all others, that of the header
-// that all begin with.
-func itchLength(kind byte) int {
-	switch kind {
-	case 'A', 'C':
-		return 36
-	case 'F':
-		return 40
-	case 'E':
-		return 31
-	case 'X':
-		return 23
-	case 'D':
-		return 19
-	case 'U':
-		return 35
-	case 'R':
-		return 39
-	}
-	return 11
-}
-
 // decode reads a message. False: it is about no displayed order.
 func (o *itchOrder) decode(b []byte) (bool, error) {
-	if len(b) == 0 || len(b) < itchLength(b[0]) {
-		return false, errLength
+	if len(b) < itch.HeaderSize {
+		return false, itch.ErrLength
 	}
-	be := binary.BigEndian
-	*o = itchOrder{kind: b[0], locate: be.Uint16(b[1:])}
+	*o = itchOrder{kind: b[0], locate: binary.BigEndian.Uint16(b[1:])}
+	var err error
 	switch o.kind {
-	case 'A', 'F':
-		o.side, o.qty, o.symbol, o.price = b[19], be.Uint32(b[20:]), [8]byte(b[24:]), be.Uint32(b[32:])
-	case 'E', 'C', 'X':
-		o.qty = be.Uint32(b[19:])
-	case 'D':
-	case 'U':
-		o.newID, o.qty, o.price = be.Uint64(b[19:]), be.Uint32(b[27:]), be.Uint32(b[31:])
-	case 'R':
-		o.symbol = [8]byte(b[11:])
-		return false, nil
+	case itch.TypeAddOrder:
+		var m itch.AddOrder
+		err = m.Decode(b)
+		o.id, o.side, o.qty, o.symbol, o.price = m.OrderRef, m.Side, m.Quantity, m.Symbol, m.Price
+	case itch.TypeAddOrderMPID:
+		var m itch.AddOrderMPID
+		err = m.Decode(b)
+		o.id, o.side, o.qty, o.symbol, o.price = m.OrderRef, m.Side, m.Quantity, m.Symbol, m.Price
+	case itch.TypeOrderExecuted:
+		var m itch.OrderExecuted
+		err = m.Decode(b)
+		o.id, o.qty = m.OrderRef, m.Quantity
+	case itch.TypeOrderExecutedPrice:
+		var m itch.OrderExecutedPrice
+		err = m.Decode(b)
+		o.id, o.qty = m.OrderRef, m.Quantity
+	case itch.TypeOrderCancel:
+		var m itch.OrderCancel
+		err = m.Decode(b)
+		o.id, o.qty = m.OrderRef, m.Quantity
+	case itch.TypeOrderDelete:
+		var m itch.OrderDelete
+		err = m.Decode(b)
+		o.id = m.OrderRef
+	case itch.TypeOrderReplace:
+		var m itch.OrderReplace
+		err = m.Decode(b)
+		o.id, o.newID, o.qty, o.price = m.OrigOrderRef, m.OrderRef, m.Quantity, m.Price
+	case itch.TypeStockDirectory:
+		var m itch.StockDirectory
+		err = m.Decode(b)
+		o.symbol = m.Symbol
+		return false, err
 	default:
 		return false, nil
 	}
-	o.id = be.Uint64(b[11:])
-	return true, nil
+	return true, err
 }

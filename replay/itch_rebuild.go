@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"matcher/book"
+	"matcher/wire/itch"
 )
 
 // RebuildConfig says what RebuildITCH rebuilds.
@@ -95,13 +96,13 @@ func (b *Rebuild) Unknown() uint64 { return b.unknown }
 
 // apply does what a message says. False: it is about another instrument.
 func (b *Rebuild) apply(o *itchOrder, about bool) (bool, error) {
-	if o.kind == 'R' && o.symbol == b.symbol {
+	if o.kind == itch.TypeStockDirectory && o.symbol == b.symbol {
 		b.locate = o.locate
 	}
 	switch {
 	case !about:
 		return !b.asked || o.locate == 0 || o.locate == b.locate, nil
-	case o.kind == 'A' || o.kind == 'F':
+	case o.kind == itch.TypeAddOrder || o.kind == itch.TypeAddOrderMPID:
 		return b.add(o)
 	}
 	slot, live := b.slots[o.id]
@@ -113,10 +114,10 @@ func (b *Rebuild) apply(o *itchOrder, about bool) (bool, error) {
 		return true, nil
 	}
 	switch o.kind {
-	case 'D':
+	case itch.TypeOrderDelete:
 		b.remove(o.id, slot)
 		return true, nil
-	case 'U':
+	case itch.TypeOrderReplace:
 		return true, b.replace(o, slot)
 	}
 	return true, b.reduce(o, slot)
@@ -135,9 +136,9 @@ func (b *Rebuild) add(o *itchOrder) (bool, error) {
 	b.locate = o.locate
 	r := book.Resting{Price: book.Price(o.price), Qty: book.Qty(o.qty)}
 	switch o.side {
-	case 'B':
+	case itch.SideBuy:
 		r.Side = book.Buy
-	case 'S':
+	case itch.SideSell:
 		r.Side = book.Sell
 	default:
 		return false, errSide

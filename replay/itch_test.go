@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"matcher/wire/itch"
 )
 
 // itchText makes an ITCH 5.0 file of one message a line: R SYMBOL, A REF SIDE QTY SYMBOL PRICE (or F), E REF QTY, C REF QTY
@@ -179,7 +181,7 @@ func TestITCHCutOff(t *testing.T) {
 	if _, err := ImportITCH(bytes.NewReader(file), &failing{broken}); !errors.Is(err, broken) {
 		t.Errorf("writer that fails: %v", err)
 	}
-	if _, err := ImportITCH(bytes.NewReader([]byte{0, 5, 'A', 0, 1, 0, 0}), io.Discard); !errors.Is(err, errLength) {
+	if _, err := ImportITCH(bytes.NewReader([]byte{0, 5, 'A', 0, 1, 0, 0}), io.Discard); !errors.Is(err, itch.ErrLength) {
 		t.Errorf("a short message: %v", err)
 	}
 }

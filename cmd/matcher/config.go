@@ -183,8 +183,8 @@ func (c *config) apply(s setting, w entry) error {
 	if w.list {
 		return w.fault(&unfit{code: "E4104", why: s.key + " is a single value"})
 	}
-	if s.path && strings.Contains(w.where, ":") && w.text != "" && !filepath.IsAbs(w.text) {
-		w.text = filepath.Join(c.base, w.text) // it stands in the file: relative to that, not to where we run
+	if s.path && w.file && w.text != "" && !filepath.IsAbs(w.text) {
+		w.text = filepath.Join(c.base, w.text)
 	}
 	if u := s.set(c, w.text); u != nil {
 		return w.fault(u)

@@ -46,8 +46,10 @@ func admit(c net.Conn) {
 // A venue that never answers gets a window of commands and no more.
 func TestSendFlowWindow(t *testing.T) {
 	const window = 16
-	got := 0
+	counted := make(chan int, 1)
 	addr := fake(t, func(c net.Conn) {
+		got := 0
+		defer func() { counted <- got }()
 		admit(c)
 		r := bufio.NewReader(c)
 		_ = c.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
@@ -81,7 +83,7 @@ func TestSendFlowWindow(t *testing.T) {
 	if o.code != exitConnection || !strings.Contains(o.stderr, "error E5004: "+addr+" as A: the connection was lost") {
 		t.Error(o)
 	}
-	if got != window {
+	if got := <-counted; got != window {
 		t.Errorf("%d commands were under way, the window is %d", got, window)
 	}
 	quiet(t, o)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"matcher/replay"
+	"matcher/wire/itch"
 )
 
 // itch prints the book of one instrument after each message about it.
@@ -64,8 +65,13 @@ func beginsITCH(b []byte) bool {
 	if len(b) < 3 {
 		return false
 	}
-	lengths := map[byte]uint16{'S': 12, 'R': 39, 'H': 25, 'Y': 20, 'L': 26, 'V': 35, 'W': 12, 'A': 36, 'F': 40}
-	n, known := lengths[b[2]]
+	sizes := map[byte]uint16{
+		itch.TypeSystemEvent: itch.SystemEventSize, itch.TypeStockDirectory: itch.StockDirectorySize,
+		itch.TypeTradingAction: itch.TradingActionSize, itch.TypeRegSHO: itch.RegSHOSize,
+		itch.TypeParticipantPosition: itch.ParticipantPositionSize, itch.TypeDeclineLevel: itch.DeclineLevelSize,
+		itch.TypeAddOrder: itch.AddOrderSize, itch.TypeAddOrderMPID: itch.AddOrderMPIDSize,
+	}
+	n, known := sizes[b[2]]
 	return known && n == binary.BigEndian.Uint16(b)
 }
 

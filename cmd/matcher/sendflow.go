@@ -196,7 +196,7 @@ func (r *flowRun) report(took time.Duration) error {
 			t.Commands, took.Seconds(), t.Accepted, t.Replaced, t.Executed, t.Canceled, t.Rejected, t.Others)
 	}
 	if err == nil && r.s.strict && t.Rejected > 0 {
-		return &fault{Code: "E2006", What: fmt.Sprintf("%s of the flow were rejected", count(int(t.Rejected), "command")), Fix: "matcher send -v prints every answer"}
+		return &fault{Code: "E2006", What: fmt.Sprintf("rejected: %d of %s", t.Rejected, count(int(t.Commands), "command")), Fix: "matcher send -v prints every answer"}
 	}
 	return err
 }

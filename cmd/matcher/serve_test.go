@@ -247,7 +247,7 @@ func TestSendFlow(t *testing.T) {
 	write(flow, "BOB enter 3 B 1 AAPL 1 0 Y\n")
 	o = do(t, exitRefused, "send", "-f", flow, "--keys", keys, "--to", r.addr, "--strict", "-v")
 	wants(t, o.stdout, "BOB    rejected  ref=3 reason=0x001d (invalid price)\n")
-	wants(t, o.stderr, "error E2006: 1 command of the flow were rejected")
+	wants(t, o.stderr, "error E2006: rejected: 1 of 1 command\n")
 
 	write(flow, "BOB enter 4 B 1 AAPL 1 0\n")
 	o = do(t, exitData, "send", "-f", flow, "--keys", keys, "--to", r.addr)

@@ -81,8 +81,8 @@ func initVerb(_ context.Context, e *env, args []string) error {
 	if dir != "." {
 		option = " -c " + quoteAll([]string{file})
 	}
-	_, err = fmt.Fprintf(e.Stderr, "wrote %s and %s; next:\n  matcher user add ALICE%s\n  matcher serve%s\n", file, secret, option, option)
-	return err
+	say(e, fmt.Sprintf("wrote %s and %s; next:\n  matcher user add ALICE%s\n  matcher serve%s", file, secret, option, option))
+	return nil
 }
 
 // checkVerb tests a configuration: its text, the users and the secret. It changes nothing and starts nothing.

@@ -15,6 +15,7 @@ type entry struct {
 	block int    // which [[block]] of its name it stands in, from 1; 0: none
 	text  string // of the value, without quotes
 	float bool   // written as a binary fraction, which is not exact
+	file  bool   // it stands in a file, and so a path in it is relative to that
 	list  bool   // an array or a table, where a single value is due
 	where string // "matcher.toml:12:3", "MATCHER_CORE_WAIT", "--wait"
 }
@@ -43,7 +44,7 @@ func readTOML(name string, data []byte) ([]entry, error) {
 			table = path("", x.Key())
 			w.blocks[table]++
 			block = w.blocks[table]
-			w.entries = append(w.entries, entry{key: table, block: block, list: true, where: w.place(x)})
+			w.entries = append(w.entries, entry{key: table, block: block, file: true, list: true, where: w.place(x)})
 		case unstable.KeyValue:
 			w.value(x, table, block)
 		default: // a comment
@@ -65,7 +66,7 @@ type walk struct {
 
 // value adds what one `key = value` sets, and, for an inline table, what each of its keys sets.
 func (w *walk) value(x *unstable.Node, table string, block int) {
-	e := entry{key: path(table, x.Key()), block: block, where: w.place(x)}
+	e := entry{key: path(table, x.Key()), block: block, file: true, where: w.place(x)}
 	v := x.Value()
 	switch v.Kind {
 	case unstable.InlineTable:

@@ -74,9 +74,7 @@ func userAdd(e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(e.Stderr, "added %s; a running server knows it after a restart\n", name); err != nil {
-		return err
-	}
+	say(e, "added "+name+"; a running server knows it after a restart")
 	if *keyFile != "" {
 		return nil // whoever gave the key has it
 	}
@@ -147,7 +145,7 @@ func userRevoke(e *env, args []string) error {
 		return nil, &fault{Code: "E4111", What: "there is no user " + name, Fix: "matcher user list"}
 	})
 	if err == nil {
-		_, err = fmt.Fprintf(e.Stderr, "revoked %s; a running server knows it after a restart\n", name)
+		say(e, "revoked "+name+"; a running server knows it after a restart")
 	}
 	return err
 }

@@ -33,18 +33,15 @@ func (d *details) toLimit() bool {
 	return d.original != nil && d.original.toLimit && market(d.price)
 }
 
-// fillOrKill says whether all or nothing must execute at once (rule 3.3).
-func (d *details) fillOrKill() bool {
-	return d.tif == '4' || d.tif == '3' && d.hasMin && d.minimum == d.qty
-}
-
-// minimumAtOnce returns what must be feasible for anything to happen (rules 4.5, 5.2).
+// minimumAtOnce returns what must be feasible for anything to happen (rules 3.3, 4.5, 5.2). The minimum of a Replace is
+// checked against its quantity, the total, but it must be feasible out of what is outstanding: an order never executes
+// less at once than the minimum that came with it.
 func (d *details) minimumAtOnce() int64 {
 	switch {
-	case d.fillOrKill():
-		return d.qty
 	case d.hasMin:
 		return d.minimum
+	case d.tif == '4':
+		return d.qty
 	}
 	return 0
 }
@@ -130,7 +127,7 @@ func (d *details) attributes() uint16 {
 		return 0x03
 	case d.given(engine.Tag5MaxFloor | engine.Tag13Random):
 		return 0x04
-	case d.hasMin && (d.minimum == 0 || d.minimum > d.qty):
+	case d.hasMin && (d.minimum == 0 || d.minimum > d.total):
 		return 0x0D
 	}
 	if code := d.priceType(); code != 0 {
@@ -169,7 +166,7 @@ func (d *details) badCombination() bool {
 	case d.toLimit() && !atMarket: // market-to-limit is a market price (rule 3.3)
 		return true
 	}
-	return d.tif == '4' && d.hasMin && d.minimum != d.qty
+	return d.tif == '4' && d.hasMin && d.minimum != d.total
 }
 
 // notTraded says whether something is asked for that this venue does not know how to do.

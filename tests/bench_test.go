@@ -1,0 +1,203 @@
+//go:build linux
+
+package tests
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"matcher/core"
+	"matcher/replay"
+)
+
+// Measurements of the whole venue over loopback TCP, the figures of README.md. The venue spins on the last cpu, the client
+// on the first; both are in this process and share nothing else.
+
+// loadModes are the durabilities that can be measured, by name.
+var loadModes = []struct {
+	name       string
+	durability core.Durability
+}{{"sync", core.Sync}, {"async", core.Async}}
+
+// BenchmarkRoundTrip has one order in flight: the time from its first byte sent to its Accepted. ns/op counts its cancel
+// too.
+func BenchmarkRoundTrip(b *testing.B) {
+	for _, mode := range loadModes {
+		b.Run(mode.name, func(b *testing.B) {
+			s, _ := loadServer(b, mode.durability, 1)
+			l, trips := newLoad(b, s, 1), &latencies{}
+			for range 1000 {
+				if _, err := l.trip(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for b.Loop() {
+				took, err := l.trip()
+				if err != nil {
+					b.Fatal(err)
+				}
+				trips.add(took)
+			}
+			for _, q := range []struct {
+				unit  string
+				share float64
+			}{{"p50-us", 0.5}, {"p99-us", 0.99}, {"p99.9-us", 0.999}} {
+				b.ReportMetric(float64(trips.quantile(q.share).Nanoseconds())/1e3, q.unit)
+			}
+			b.ReportMetric(float64(loadResult(b, s).Enters)/float64(l.gone), "enters/order")
+		})
+	}
+}
+
+// BenchmarkThroughput has sessions x messages in flight. One operation is one order and its cancel: two messages in, two out.
+func BenchmarkThroughput(b *testing.B) {
+	for _, mode := range loadModes {
+		for _, size := range []struct{ sessions, window int }{{8, 16}, {8, 128}, {64, 16}} {
+			b.Run(fmt.Sprintf("%s/%dx%d", mode.name, size.sessions, size.window), func(b *testing.B) {
+				s, _ := loadServer(b, mode.durability, size.sessions)
+				l := newLoad(b, s, size.sessions)
+				err := l.begin(size.window)
+				warm := uint64(20_000)
+				if err == nil {
+					err = l.until(warm)
+				}
+				for n := warm; err == nil && b.Loop(); {
+					n++
+					err = l.until(n)
+				}
+				perSecond := float64(l.gone-warm) / b.Elapsed().Seconds()
+				orders := uint64(0)
+				if err == nil {
+					orders, err = l.end()
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(perSecond, "orders/s")
+				b.ReportMetric(2*perSecond, "messages/s")
+				b.ReportMetric(float64(loadResult(b, s).Enters)/float64(orders), "enters/order")
+			})
+		}
+	}
+}
+
+// BenchmarkReplay executes the journal of half a million orders and their cancels again, every block's checksum and hashes
+// verified, out of the page cache.
+func BenchmarkReplay(b *testing.B) {
+	s, dir := loadServer(b, core.Async, 8)
+	l := newLoad(b, s, 8)
+	if err := errors.Join(l.begin(128), l.until(500_000)); err != nil {
+		b.Fatal(err)
+	}
+	orders, err := l.end()
+	if err != nil {
+		b.Fatal(err)
+	}
+	live := loadResult(b, s)
+	if live.Commands < 2*orders {
+		b.Fatalf("%d commands for %d orders", live.Commands, orders)
+	}
+	var counts replay.Counts
+	for b.Loop() {
+		if counts, err = replayed(dir, live.StateHash); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(counts.Commands)*float64(b.N)/b.Elapsed().Seconds(), "commands/s")
+}
+
+// replayed executes a whole journal, which must end in a state.
+func replayed(dir string, state uint64) (replay.Counts, error) {
+	j, err := replay.Open(os.DirFS(dir))
+	if err != nil {
+		return replay.Counts{}, err
+	}
+	for err == nil {
+		_, _, err = j.Next()
+	}
+	if !errors.Is(err, io.EOF) {
+		return replay.Counts{}, errors.Join(err, j.Close())
+	}
+	if hash := j.Engine().Hash(); hash != state {
+		return replay.Counts{}, fmt.Errorf("the state hash is %016x, live it was %016x", hash, state)
+	}
+	return j.Counts(), nil
+}
+
+// TestCoreAllocations counts everything that the process allocates while orders flow: the client takes no part in it.
+func TestCoreAllocations(t *testing.T) {
+	const warm, orders = 100_000, 200_000
+	for _, mode := range loadModes {
+		t.Run(mode.name, func(t *testing.T) {
+			s, dir := loadServer(t, mode.durability, 8)
+			l := newLoad(t, s, 8)
+			if err := errors.Join(l.begin(128), l.until(warm)); err != nil {
+				t.Fatal(err)
+			}
+			loadSegments(t, dir, 3) // the first segment is small and full; preparing others is none of an order's business
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			err := l.until(warm + orders)
+			runtime.ReadMemStats(&after)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mallocs, cycles := after.Mallocs-before.Mallocs, after.NumGC-before.NumGC
+			t.Logf("%d orders and their cancels: %d allocations (%d bytes), %d GC cycles",
+				orders, mallocs, after.TotalAlloc-before.TotalAlloc, cycles)
+			if float64(mallocs)/orders >= 0.001 || cycles != 0 {
+				t.Errorf("%d allocations for %d orders, %d GC cycles", mallocs, orders, cycles)
+			}
+			if _, err := l.end(); err != nil {
+				t.Fatal(err)
+			}
+			loadResult(t, s)
+		})
+	}
+}
+
+// TestEntersPerOrder: under load a turn carries many orders, so a system call is shared by many.
+func TestEntersPerOrder(t *testing.T) {
+	s, _ := loadServer(t, core.Async, 8)
+	l := newLoad(t, s, 8)
+	if err := errors.Join(l.begin(128), l.until(200_000)); err != nil {
+		t.Fatal(err)
+	}
+	orders, err := l.end()
+	if err != nil {
+		t.Fatal(err)
+	}
+	enters := loadResult(t, s).Enters
+	perOrder := float64(enters) / float64(orders)
+	t.Logf("%d io_uring_enter for %d orders and their cancels: %.4f per order", enters, orders, perOrder)
+	if perOrder >= 0.2 {
+		t.Errorf("%.4f io_uring_enter per order, want less than 0.2", perOrder)
+	}
+}
+
+// TestLatencies holds the quantiles against a sorted sample.
+func TestLatencies(t *testing.T) {
+	random, l := rand.New(rand.NewPCG(1, 2)), &latencies{}
+	sample := make([]time.Duration, 10_000)
+	for i := range sample {
+		sample[i] = time.Duration(random.Uint64N(1 << random.Uint64N(40)))
+		l.add(sample[i])
+	}
+	slices.Sort(sample)
+	for _, q := range []float64{0, 0.01, 0.5, 0.9, 0.99, 0.999, 1} {
+		want := sample[max(int(q*float64(len(sample))+0.5), 1)-1]
+		if got := l.quantile(q); got < want || got > want+want/100 {
+			t.Errorf("quantile %v is %v, of the sorted sample it is %v", q, got, want)
+		}
+	}
+	if l.add(2 * time.Hour); l.quantile(1) < time.Hour {
+		t.Errorf("two hours count as %v", l.quantile(1))
+	}
+}
