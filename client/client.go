@@ -160,11 +160,7 @@ func (c *Conn) Session() string { return c.session }
 func (c *Conn) NextSequence() uint64 { return c.next.Load() }
 
 // Close closes the connection without a word and ends a Recv or Flush under way. The second Close is net.ErrClosed.
-func (c *Conn) Close() error {
-	err := c.conn.Close() // first: a Flush under way holds what stop waits for
-	c.out.stop()
-	return err
-}
+func (c *Conn) Close() error { return c.conn.Close() }
 
 func orElse(d, standard time.Duration) time.Duration {
 	if d == 0 {

@@ -19,11 +19,10 @@ type output struct {
 	last    time.Time
 	timer   *time.Timer
 	err     error // what ended the writing: after it a packet may be half sent
-	stopped bool
 }
 
-// Send adds a message to those that wait for Flush. It writes when many wait. An error is final. m may be used again at once;
-// who keeps one struct for all messages of a type sends without allocating.
+// Send adds a message to those that wait for Flush. It writes when many wait. An error is final. m may be used again at
+// once; who keeps one struct for all messages of a type sends without allocating.
 func (c *Conn) Send(m ouch.Inbound) error {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
@@ -87,23 +86,15 @@ func (c *Conn) beat() {
 	o := &c.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.stopped || o.err != nil {
+	if o.err != nil {
 		return
 	}
 	left := c.heartbeat - time.Since(o.last)
 	if left <= 0 {
 		if c.write(soupbin.AppendClientHeartbeat(nil)) != nil {
-			return // Send and Flush tell
+			return // Send and Flush tell; after Close this is the end of the heartbeats
 		}
 		left = c.heartbeat
 	}
 	o.timer.Reset(left)
-}
-
-// stop ends the heartbeats.
-func (o *output) stop() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.stopped = true
-	o.timer.Stop()
 }

@@ -67,6 +67,7 @@ type script struct {
 	piece int
 	again []byte // what follows in, for ever
 	out   int
+	fail  error // of the next Write, once, half way
 }
 
 func (s *script) Read(b []byte) (int, error) {
@@ -82,6 +83,10 @@ func (s *script) Read(b []byte) (int, error) {
 }
 
 func (s *script) Write(b []byte) (int, error) {
+	if err := s.fail; err != nil {
+		s.fail = nil
+		return len(b) / 2, err
+	}
 	s.out += len(b)
 	return len(b), nil
 }
@@ -143,20 +148,33 @@ func TestSendWritesWhenMuchWaits(t *testing.T) {
 	}
 }
 
-// After a failed write nothing more is sent: the packet may have been cut.
+// After a failed write nothing more is sent: a packet may have been cut.
 func TestSendErrorStays(t *testing.T) {
-	addr := venue(t, func(conn net.Conn) { accept(conn) })
-	c := dial(t, Options{Addr: addr})
-	if err := c.Close(); err != nil {
-		t.Fatal(err)
-	}
+	fault := errors.New("the cable is out")
+	s := &script{fail: fault}
+	c := &Conn{conn: s}
 	if err := c.Send(&ouch.AccountQuery{}); err != nil {
 		t.Errorf("Send alone writes nothing: %v", err)
 	}
 	for _, err := range []error{c.Flush(), c.Send(&ouch.AccountQuery{}), c.Flush(), c.Logout()} {
-		if !errors.Is(err, net.ErrClosed) {
+		if !errors.Is(err, fault) {
 			t.Error(err)
 		}
+	}
+	c.beat()
+	if s.out != 0 {
+		t.Errorf("%d bytes behind the fault", s.out)
+	}
+}
+
+func TestSendAfterClose(t *testing.T) {
+	addr := venue(t, func(conn net.Conn) { accept(conn) })
+	c := dial(t, Options{Addr: addr})
+	if err := errors.Join(c.Send(&ouch.AccountQuery{}), c.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Flush(); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
 	}
 }
 
@@ -215,7 +233,7 @@ func TestNoHeartbeatWhileSending(t *testing.T) {
 	s := &script{}
 	c := &Conn{conn: s, heartbeat: time.Hour}
 	c.out.start(c)
-	defer c.out.stop()
+	defer c.out.timer.Stop()
 	c.beat()
 	if s.out != 0 {
 		t.Error("a heartbeat right after something was sent")

@@ -8,7 +8,8 @@ import (
 	"matcher/ring"
 )
 
-// Tags of operations: kind (8 bits), generation of the connection (24), number (24).
+// Tags of operations: a kind and a number, of a connection or a block's slot. A connection's number is not given to another
+// before all its operations have ended, so a tag never means two connections.
 const (
 	tagAccept uint8 = iota + 1
 	tagReceive
@@ -20,16 +21,9 @@ const (
 	tagPipe
 )
 
-const generations = 1<<24 - 1
-
-func tag(kind uint8, number int32, generation uint32) uint64 {
-	return uint64(kind)<<48 | uint64(generation)<<24 | uint64(number)
-}
-
-func kindOf(tag uint64) uint8                { return uint8(tag >> 48) }
-func numberOf(tag uint64) int32              { return int32(tag & 0xffffff) }
-func generationOf(tag uint64) uint32         { return uint32(tag>>24) & generations }
-func (c *conns) tag(k uint8, n int32) uint64 { return tag(k, n, c.all[n].generation) }
+func tag(kind uint8, number int32) uint64 { return uint64(kind)<<32 | uint64(uint32(number)) }
+func kindOf(tag uint64) uint8             { return uint8(tag >> 32) }
+func numberOf(tag uint64) int32           { return int32(uint32(tag)) }
 
 const lingerClose = 1_000_000_000 // ns that a peer has to take its last bytes before it is cut off
 
@@ -49,8 +43,9 @@ type conn struct {
 	fd         int32
 	generation uint32
 	used       bool
-	armed      bool   // a receive is under way
-	resting    bool   // a Send that waits is under way
+	armed      bool // a receive is under way
+	resting    bool // a Send that waits is under way, of rest bytes
+	rest       uint32
 	leaving    bool   // nothing is read any more; waiting for the peer to close, then for our operations to end
 	cut        bool   // shut down in both directions
 	drained    bool   // the peer has closed
@@ -115,7 +110,7 @@ func (l *loop) complete(done *ring.Completion) {
 }
 
 func (c *conns) listen(l *loop) {
-	l.ops = append(l.ops, ring.Op{Code: ring.Accept, File: c.listener, Tag: tag(tagAccept, 0, 0)})
+	l.ops = append(l.ops, ring.Op{Code: ring.Accept, File: c.listener, Tag: tag(tagAccept, 0)})
 }
 
 func (c *conns) accepted(l *loop, done *ring.Completion) {
@@ -129,21 +124,21 @@ func (c *conns) accepted(l *loop, done *ring.Completion) {
 		return
 	}
 	if len(c.unused) == 0 || l.state != serving {
-		l.ops = append(l.ops, ring.Op{Code: ring.Close, File: done.Res, Tag: tag(tagQuiet, 0, 0)})
+		l.ops = append(l.ops, ring.Op{Code: ring.Close, File: done.Res, Tag: tag(tagQuiet, 0)})
 		return
 	}
 	_ = ring.NoDelay(int(done.Res)) // a socket that cannot is slower, not wrong
 	n := c.unused[len(c.unused)-1]
 	c.unused = c.unused[:len(c.unused)-1]
 	cn := &c.all[n]
-	*cn = conn{fd: done.Res, generation: (cn.generation + 1) & generations, used: true}
+	*cn = conn{fd: done.Res, generation: cn.generation + 1, used: true}
 	l.gateway.Open(n, l.mono)
 	c.arm(l, n)
 }
 
 func (c *conns) arm(l *loop, n int32) {
 	c.all[n].armed = true
-	l.ops = append(l.ops, ring.Op{Code: ring.Receive, File: c.all[n].fd, Tag: c.tag(tagReceive, n)})
+	l.ops = append(l.ops, ring.Op{Code: ring.Receive, File: c.all[n].fd, Tag: tag(tagReceive, n)})
 }
 
 // received files what came in. Bytes are worked off in order, so the end of a connection waits behind them too.
@@ -208,16 +203,27 @@ func (c *conns) cutShort(l *loop, n int32, done *ring.Completion) {
 		}
 		sent = 0
 	}
-	rest := l.gateway.Short(n, uint32(sent))
+	c.sendRest(l, n, uint32(sent))
+}
+
+// sendRest sends what is left of a connection's last send, n bytes of which went out, and waits for room.
+func (c *conns) sendRest(l *loop, n int32, sent uint32) {
+	rest := l.gateway.Short(n, sent)
 	c.all[n].resting = true
 	l.ops = append(l.ops, ring.Op{
-		Code: ring.Send, File: c.all[n].fd, Len: rest.Len, Off: rest.Off, Tag: c.tag(tagRest, n),
+		Code: ring.Send, File: c.all[n].fd, Len: rest.Len, Off: rest.Off, Tag: tag(tagRest, n),
 	})
+	c.all[n].rest = rest.Len
 }
 
 func (c *conns) rested(l *loop, n int32, done *ring.Completion) {
-	c.all[n].resting = false
-	if done.Res > 0 {
+	cn := &c.all[n]
+	cn.resting = false
+	switch {
+	case done.Res <= 0: // broken: the receive ends too and says so
+	case uint32(done.Res) < cn.rest:
+		c.sendRest(l, n, uint32(done.Res))
+	default:
 		l.gateway.Resumed(n, l.mono)
 	}
 }
@@ -276,18 +282,18 @@ func (c *conns) leave(l *loop, n int32) bool {
 	cn := &c.all[n]
 	if cn.leaving { // our side, once
 		cn.leaving = false
-		l.ops = append(l.ops, ring.Op{Code: ring.Shutdown, File: cn.fd, Len: 1, Tag: tag(tagQuiet, 0, 0)})
+		l.ops = append(l.ops, ring.Op{Code: ring.Shutdown, File: cn.fd, Len: 1, Tag: tag(tagQuiet, 0)})
 		return false
 	}
 	if !cn.cut && (cn.drained || l.mono-cn.last >= lingerClose) {
 		cn.cut = true
-		l.ops = append(l.ops, ring.Op{Code: ring.Shutdown, File: cn.fd, Len: 2, Tag: tag(tagQuiet, 0, 0)})
+		l.ops = append(l.ops, ring.Op{Code: ring.Shutdown, File: cn.fd, Len: 2, Tag: tag(tagQuiet, 0)})
 		return false
 	}
 	if !cn.cut || !cn.drained || cn.armed || cn.resting {
 		return false
 	}
-	l.ops = append(l.ops, ring.Op{Code: ring.Close, File: cn.fd, Tag: tag(tagQuiet, 0, 0)})
+	l.ops = append(l.ops, ring.Op{Code: ring.Close, File: cn.fd, Tag: tag(tagQuiet, 0)})
 	cn.used = false
 	c.unused = append(c.unused, n)
 	l.gateway.Drop(n)

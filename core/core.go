@@ -234,7 +234,7 @@ const page = 4096
 
 func pages(n uint64) uint64 { return (n + page - 1) / page * page }
 
-// close gives everything back to the kernel.
+// close gives everything back to the kernel. The helper has ended before the pipe that it writes to is closed.
 func (l *loop) close() {
 	for i := range l.conns.all {
 		if c := &l.conns.all[i]; c.used {
@@ -244,13 +244,17 @@ func (l *loop) close() {
 	if l.kernel != nil {
 		_ = l.kernel.Close()
 	}
-	for _, fd := range []int32{l.conns.listener, l.files.current.fd, l.files.spare.fd, l.files.pipe, int32(l.lock)} {
+	made := noFile
+	if l.files.helper != nil {
+		made = l.files.helper.stop()
+	}
+	if made.fd == l.files.spare.fd || made.fd == l.files.current.fd {
+		made = noFile
+	}
+	for _, fd := range []int32{l.conns.listener, l.files.current.fd, l.files.spare.fd, made.fd, l.files.pipe, int32(l.lock)} {
 		if fd >= 0 {
 			_ = syscall.Close(int(fd))
 		}
-	}
-	if l.files.helper != nil {
-		close(l.files.helper.jobs)
 	}
 }
 

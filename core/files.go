@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 
 	"matcher/journal"
@@ -71,7 +72,7 @@ func (f *files) advance(l *loop) {
 	f.spare.first = h.First
 	h.Encode(l.kernel.Arena()[f.header:][:journal.SegmentHeaderSize])
 	l.ops = append(l.ops, ring.Op{
-		Code: ring.Write, File: f.spare.fd, Len: journal.SegmentHeaderSize, Off: f.header, Tag: tag(tagHeader, 0, 0),
+		Code: ring.Write, File: f.spare.fd, Len: journal.SegmentHeaderSize, Off: f.header, Tag: tag(tagHeader, 0),
 	})
 }
 
@@ -82,7 +83,7 @@ func (f *files) begun(l *loop, res int32) {
 		return
 	}
 	if f.current.fd >= 0 {
-		l.ops = append(l.ops, ring.Op{Code: ring.Close, File: f.current.fd, Tag: tag(tagQuiet, 0, 0)})
+		l.ops = append(l.ops, ring.Op{Code: ring.Close, File: f.current.fd, Tag: tag(tagQuiet, 0)})
 	}
 	f.current, f.spare, f.switching = f.spare, noFile, false
 	f.helper.ask(l.writer.State().Segment + 1)
@@ -99,7 +100,7 @@ const (
 
 func (l *loop) listenPipe() {
 	l.ops = append(l.ops, ring.Op{
-		Code: ring.Read, File: l.files.pipe, Len: messageSize, Off: l.files.mail, Tag: tag(tagPipe, 0, 0),
+		Code: ring.Read, File: l.files.pipe, Len: messageSize, Off: l.files.mail, Tag: tag(tagPipe, 0),
 	})
 }
 
@@ -130,11 +131,14 @@ type helper struct {
 	size uint64
 	send func(m *[messageSize]byte)
 	jobs chan uint32 // segment numbers; one place is enough, for there is one spare
-	err  error       // set before messageNoSpare is sent
+	done chan struct{}
+	quit atomic.Bool
+	made file  // the last one; read by others when done
+	err  error // set before messageNoSpare is sent
 }
 
 func newHelper(dir string, size uint64, send func(m *[messageSize]byte)) *helper {
-	h := &helper{dir: dir, size: size, send: send, jobs: make(chan uint32, 1)}
+	h := &helper{dir: dir, size: size, send: send, jobs: make(chan uint32, 1), done: make(chan struct{}), made: noFile}
 	go h.run()
 	return h
 }
@@ -142,14 +146,27 @@ func newHelper(dir string, size uint64, send func(m *[messageSize]byte)) *helper
 // ask wants a segment. It is called once per segment and never blocks.
 func (h *helper) ask(number uint32) { h.jobs <- number }
 
+// stop ends the goroutine and waits for it. It returns the file made last, which may not have been taken over.
+func (h *helper) stop() file {
+	h.quit.Store(true)
+	close(h.jobs)
+	<-h.done
+	return h.made
+}
+
 func (h *helper) run() {
+	defer close(h.done)
 	for number := range h.jobs {
 		var m [messageSize]byte
-		f, err := prepare(h.dir, number, h.size)
+		f, err := prepare(h.dir, number, h.size, &h.quit)
+		if errors.Is(err, errQuit) {
+			continue
+		}
 		if err != nil {
 			h.err = err
 			m[0] = messageNoSpare
 		} else {
+			h.made = f
 			le := binary.LittleEndian
 			m[0] = messageSpare
 			le.PutUint32(m[4:], uint32(f.fd))
@@ -160,10 +177,29 @@ func (h *helper) run() {
 	}
 }
 
+// errQuit is the end of a preparation that nobody waits for any more.
+var errQuit = errors.New("core: stopped")
+
+// zeroPiece is how much of a segment is zeroed between two looks at whether to go on.
+const zeroPiece = 8 << 20
+
+// zero fills a file with zeros and makes them durable.
+func zero(fd int, direct bool, size uint64, quit *atomic.Bool) error {
+	for at := uint64(0); at < size; at += zeroPiece {
+		if quit.Load() {
+			return errQuit
+		}
+		if err := ring.Zero(fd, direct, int64(at), int64(min(at+zeroPiece, size))); err != nil {
+			return err
+		}
+	}
+	return ring.Fsync(fd)
+}
+
 // prepare makes a segment file of zeros that is ready for durable writes in place. It gets its name only when it is whole.
 // A file that had the name is a spare never begun, or holds work that was cut off by a recovery: that is kept beside it,
 // under its name with .torn behind.
-func prepare(dir string, number uint32, size uint64) (file, error) {
+func prepare(dir string, number uint32, size uint64, quit *atomic.Bool) (file, error) {
 	name := journal.SegmentName(number)
 	path := filepath.Join(dir, name)
 	fresh := path + ".new"
@@ -174,10 +210,7 @@ func prepare(dir string, number uint32, size uint64) (file, error) {
 	if err != nil {
 		return noFile, err
 	}
-	if err = ring.Zero(fd, direct, 0, int64(size)); err == nil {
-		err = ring.Fsync(fd)
-	}
-	if err == nil {
+	if err = zero(fd, direct, size, quit); err == nil {
 		err = keepAside(path)
 	}
 	if err == nil {

@@ -297,7 +297,7 @@ func (l *loop) submit() {
 		l.ops = append(l.ops, ring.Op{
 			Code: ring.Write, File: l.files.current.fd, Len: b.Length,
 			Off: l.files.slots + uint64(b.Slot)*l.files.slotSize,
-			At:  l.files.place(b.Position), Tag: tag(tagBlock, int32(b.Slot), 0),
+			At:  l.files.place(b.Position), Tag: tag(tagBlock, int32(b.Slot)),
 		})
 	}
 }
@@ -336,7 +336,7 @@ func (l *loop) flush() {
 	for i := range l.sends {
 		s := &l.sends[i]
 		l.ops = append(l.ops, ring.Op{
-			Code: ring.SendNow, File: l.conns.all[s.Conn].fd, Len: s.Len, Off: s.Off, Tag: l.conns.tag(tagSend, s.Conn),
+			Code: ring.SendNow, File: l.conns.all[s.Conn].fd, Len: s.Len, Off: s.Off, Tag: tag(tagSend, s.Conn),
 		})
 	}
 	l.conns.shutdown(l)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 
 	"matcher/engine"
@@ -135,13 +136,13 @@ func (l *loop) begin(cfg *Config, f *found) error {
 	l.clock()
 	size := min(firstSegment, uint64(cfg.Segment))
 	for i := len(f.aside) - 1; i > 0; i-- { // the last first, so that no gap can stay behind; the first is replaced below
-		spare, err := prepare(cfg.Journal, f.state.Segment+1+uint32(i), size)
+		spare, err := prepare(cfg.Journal, f.state.Segment+1+uint32(i), size, new(atomic.Bool))
 		if err != nil {
 			return fmt.Errorf("core: journal %s: %w", cfg.Journal, err)
 		}
 		_ = syscall.Close(int(spare.fd))
 	}
-	first, err := prepare(cfg.Journal, f.state.Segment+1, size)
+	first, err := prepare(cfg.Journal, f.state.Segment+1, size, new(atomic.Bool))
 	if err != nil {
 		return fmt.Errorf("core: journal %s: %w", cfg.Journal, err)
 	}

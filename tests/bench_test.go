@@ -20,6 +20,11 @@ import (
 // Measurements of the whole venue over loopback TCP, the figures of README.md. The venue spins on the last cpu, the client
 // on the first; both are in this process and share nothing else.
 
+const (
+	benchSegment = 256 << 20 // what a venue has unless told otherwise
+	testSegment  = 64 << 20  // holds the orders of a test, and is zeroed sooner
+)
+
 // loadModes are the durabilities that can be measured, by name.
 var loadModes = []struct {
 	name       string
@@ -31,7 +36,7 @@ var loadModes = []struct {
 func BenchmarkRoundTrip(b *testing.B) {
 	for _, mode := range loadModes {
 		b.Run(mode.name, func(b *testing.B) {
-			s, _ := loadServer(b, mode.durability, 1)
+			s, _ := loadVenue{mode.durability, 1, benchSegment}.open(b)
 			l, trips := newLoad(b, s, 1), &latencies{}
 			for range 1000 {
 				if _, err := l.trip(); err != nil {
@@ -61,7 +66,7 @@ func BenchmarkThroughput(b *testing.B) {
 	for _, mode := range loadModes {
 		for _, size := range []struct{ sessions, window int }{{8, 16}, {8, 128}, {64, 16}} {
 			b.Run(fmt.Sprintf("%s/%dx%d", mode.name, size.sessions, size.window), func(b *testing.B) {
-				s, _ := loadServer(b, mode.durability, size.sessions)
+				s, _ := loadVenue{mode.durability, size.sessions, benchSegment}.open(b)
 				l := newLoad(b, s, size.sessions)
 				err := l.begin(size.window)
 				warm := uint64(20_000)
@@ -91,7 +96,7 @@ func BenchmarkThroughput(b *testing.B) {
 // BenchmarkReplay executes the journal of half a million orders and their cancels again, every block's checksum and hashes
 // verified, out of the page cache.
 func BenchmarkReplay(b *testing.B) {
-	s, dir := loadServer(b, core.Async, 8)
+	s, dir := loadVenue{core.Async, 8, benchSegment}.open(b)
 	l := newLoad(b, s, 8)
 	if err := errors.Join(l.begin(128), l.until(500_000)); err != nil {
 		b.Fatal(err)
@@ -133,10 +138,13 @@ func replayed(dir string, state uint64) (replay.Counts, error) {
 
 // TestCoreAllocations counts everything that the process allocates while orders flow: the client takes no part in it.
 func TestCoreAllocations(t *testing.T) {
-	const warm, orders = 100_000, 200_000
+	warm, orders := uint64(50_000), uint64(200_000)
+	if testing.Short() {
+		orders = 50_000
+	}
 	for _, mode := range loadModes {
 		t.Run(mode.name, func(t *testing.T) {
-			s, dir := loadServer(t, mode.durability, 8)
+			s, dir := loadVenue{mode.durability, 8, testSegment}.open(t)
 			l := newLoad(t, s, 8)
 			if err := errors.Join(l.begin(128), l.until(warm)); err != nil {
 				t.Fatal(err)
@@ -152,7 +160,7 @@ func TestCoreAllocations(t *testing.T) {
 			mallocs, cycles := after.Mallocs-before.Mallocs, after.NumGC-before.NumGC
 			t.Logf("%d orders and their cancels: %d allocations (%d bytes), %d GC cycles",
 				orders, mallocs, after.TotalAlloc-before.TotalAlloc, cycles)
-			if float64(mallocs)/orders >= 0.001 || cycles != 0 {
+			if float64(mallocs)/float64(orders) >= 0.001 || cycles != 0 {
 				t.Errorf("%d allocations for %d orders, %d GC cycles", mallocs, orders, cycles)
 			}
 			if _, err := l.end(); err != nil {
@@ -165,7 +173,7 @@ func TestCoreAllocations(t *testing.T) {
 
 // TestEntersPerOrder: under load a turn carries many orders, so a system call is shared by many.
 func TestEntersPerOrder(t *testing.T) {
-	s, _ := loadServer(t, core.Async, 8)
+	s, _ := loadVenue{core.Async, 8, testSegment}.open(t)
 	l := newLoad(t, s, 8)
 	if err := errors.Join(l.begin(128), l.until(200_000)); err != nil {
 		t.Fatal(err)

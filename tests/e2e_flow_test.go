@@ -2,14 +2,15 @@ package tests
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"matcher/replay"
+	"matcher/tests/twin"
 )
 
 // Files of real order flow, which are not part of the project.
@@ -19,8 +20,8 @@ const (
 	hourFile   = "../../shared/data/lobster-aapl-2012-06-21/AAPL_2012-06-21_34200000_37800000_message_50.csv"
 )
 
-// real skips a test where the real order flow is not at hand.
-func real(t *testing.T, file string) string {
+// realFlow skips a test where the real order flow is not at hand.
+func realFlow(t *testing.T, file string) string {
 	t.Helper()
 	if _, err := os.Stat(file); err != nil {
 		t.Skipf("no real order flow here: %v", err)
@@ -30,7 +31,7 @@ func real(t *testing.T, file string) string {
 
 // TestReplayITCH holds the book after each message of a real file against an independent reconstruction.
 func TestReplayITCH(t *testing.T) {
-	file := real(t, itchFile)
+	file := realFlow(t, itchFile)
 	v := newVenue(t, "0.01")
 	rows := map[string]string{}
 	for row := range strings.Lines(v.must(0, "replay", file, "--depth", "10")) {
@@ -63,7 +64,7 @@ type expected struct {
 }
 
 func TestFlowAAPL(t *testing.T) {
-	file := real(t, itchFile)
+	file := realFlow(t, itchFile)
 	v := newVenue(t, "0.0001", "MAKER", "TAKER")
 	flow := v.path("day.flow")
 	v.must(0, "import", "itch", file, "-o", flow)
@@ -75,7 +76,7 @@ func TestFlowLOBSTER(t *testing.T) {
 	if testing.Short() {
 		t.Skip("an hour of real flow is left out with -short")
 	}
-	file := real(t, hourFile)
+	file := realFlow(t, hourFile)
 	v := newVenue(t, "0.0001", "MAKER", "TAKER")
 	flow := v.path("day.flow")
 	v.must(0, "import", "lobster", file, "-o", flow)
@@ -120,8 +121,8 @@ func (v *venue) settled(o *oracle, s *server) map[string]stream {
 		t.Errorf("exit %d: %s", left.code, left.stderr)
 	}
 	j := o.books(t, v.journal())
-	if orders != o.twin.Open() {
-		t.Errorf("the owners know of %d open orders, the book of %d", orders, o.twin.Open())
+	if orders != o.twin.Open() || lots != o.displayed() {
+		t.Errorf("the owners know of %d open orders with %d lots displayed, the book of %d with %d", orders, lots, o.twin.Open(), o.displayed())
 	}
 	v.verified(j)
 	v.lastRow(o)
@@ -153,13 +154,16 @@ func (v *venue) lastRow(o *oracle) {
 	rows := strings.Split(strings.TrimSuffix(v.must(0, "replay", v.journal(), "--depth", "10", "--symbol", "AAPL"), "\n"), "\n")
 	_, got, _ := strings.Cut(rows[len(rows)-1], "\t")
 	var want strings.Builder
-	asks, bids := o.twin.Depth(1, 'S', 10), o.twin.Depth(1, 'B', 10)
 	for i := range 10 {
-		for _, side := range [][]uint64{levelAt(len(asks), i, func() (uint64, uint64) { return asks[i].Price, asks[i].Qty }), levelAt(len(bids), i, func() (uint64, uint64) { return bids[i].Price, bids[i].Qty })} {
-			want.WriteString("\t" + strconv.FormatUint(side[0], 10) + "\t" + strconv.FormatUint(side[1], 10))
+		for _, side := range []uint8{'S', 'B'} {
+			level := twin.Level{}
+			if levels := o.twin.Depth(1, side, 10); i < len(levels) {
+				level = levels[i]
+			}
+			fmt.Fprintf(&want, "\t%d\t%d", level.Price, level.Qty)
 		}
 	}
 	if got != strings.TrimPrefix(want.String(), "\t") {
-		v.t.Errorf("the last row of %s is\n %s, want\n%s", filepath.Base(v.journal()), got, want.String())
+		v.t.Errorf("the last row of the journal is\n %s, want\n%s", got, want.String())
 	}
 }

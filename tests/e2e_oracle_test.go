@@ -217,44 +217,68 @@ func spell(raw []byte) string {
 	return fmt.Sprintf("%c %+v", raw[0], m)
 }
 
+// standing is what an owner knows of an order.
+type standing struct {
+	leaves int64
+	hidden bool
+}
+
 // balance recounts every order from its owner's messages alone: what was accepted is what was executed, canceled, and is
-// open still. It returns what is open: orders and lots.
+// open still. It returns what is open: orders, and lots that are displayed.
 func balance(t testing.TB, user string, s stream) (orders int, lots uint64) {
 	t.Helper()
-	open := map[uint32]int64{}
+	known := map[uint32]standing{}
 	for i, raw := range s.raw {
 		m, err := ouch.DecodeOutbound(raw)
 		if err != nil {
 			t.Fatalf("%s: message %d: %v", user, i+1, err)
 		}
-		ref := uint32(0)
+		ref, less := uint32(0), uint32(0)
 		switch m := m.(type) {
 		case *ouch.Accepted:
-			if _, twice := open[m.UserRefNum]; twice {
+			if _, twice := known[m.UserRefNum]; twice {
 				t.Fatalf("%s: order %d accepted twice", user, m.UserRefNum)
 			}
-			ref, open[m.UserRefNum] = m.UserRefNum, int64(m.Quantity)
+			known[m.UserRefNum] = standing{int64(m.Quantity), m.Display == ouch.DisplayHidden}
 		case *ouch.Replaced:
-			ref, open[m.OrigUserRefNum], open[m.UserRefNum] = m.UserRefNum, 0, int64(m.Quantity)
-		case *ouch.Executed:
-			ref = m.UserRefNum
-			open[ref] -= int64(m.Quantity)
-		case *ouch.Canceled:
-			ref = m.UserRefNum
-			open[ref] -= int64(m.Quantity)
+			delete(known, m.OrigUserRefNum)
+			known[m.UserRefNum] = standing{int64(m.Quantity), m.Display == ouch.DisplayHidden}
 		case *ouch.Modified:
-			ref, open[m.UserRefNum] = m.UserRefNum, int64(m.Quantity)
+			known[m.UserRefNum] = standing{int64(m.Quantity), known[m.UserRefNum].hidden}
+		case *ouch.Executed:
+			ref, less = m.UserRefNum, m.Quantity
+		case *ouch.Canceled:
+			ref, less = m.UserRefNum, m.Quantity
+		default:
+			continue
 		}
-		if open[ref] < 0 {
-			t.Fatalf("%s: message %d: order %d has %d lots left", user, i+1, ref, open[ref])
+		o := known[ref]
+		if o.leaves -= int64(less); o.leaves < 0 {
+			t.Fatalf("%s: message %d leaves order %d with %d lots", user, i+1, ref, o.leaves)
+		}
+		if ref != 0 {
+			known[ref] = o
 		}
 	}
-	for _, leaves := range open {
-		if leaves > 0 {
-			orders, lots = orders+1, lots+uint64(leaves)
+	for _, o := range known {
+		if o.leaves > 0 {
+			orders++
+		}
+		if !o.hidden {
+			lots += uint64(o.leaves)
 		}
 	}
 	return orders, lots
+}
+
+// displayed sums up both sides of the twin's book.
+func (o *oracle) displayed() (lots uint64) {
+	for _, side := range []uint8{'B', 'S'} {
+		for _, l := range o.twin.Depth(1, side, 1<<20) {
+			lots += l.Qty
+		}
+	}
+	return lots
 }
 
 // books holds the journal's last state against the twin's: fills, live orders, both sides of the book to the last level.

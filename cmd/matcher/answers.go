@@ -38,8 +38,17 @@ func (a *answer) text() string {
 		name  string
 		value any
 	}{
-		{"ref", a.Ref}, {"orig", a.Orig}, {"side", a.Side}, {"qty", a.Qty}, {"symbol", a.Symbol}, {"price", a.Price}, {"tif", a.TIF},
-		{"order", a.Order}, {"match", a.Match}, {"liquidity", a.Liquidity}, {"reason", a.Reason},
+		{"ref", a.Ref},
+		{"orig", a.Orig},
+		{"side", a.Side},
+		{"qty", a.Qty},
+		{"symbol", a.Symbol},
+		{"price", a.Price},
+		{"tif", a.TIF},
+		{"order", a.Order},
+		{"match", a.Match},
+		{"liquidity", a.Liquidity},
+		{"reason", a.Reason},
 	} {
 		if f.value != "" && f.value != uint32(0) && f.value != uint64(0) {
 			fmt.Fprintf(&b, " %s=%v", f.name, f.value)

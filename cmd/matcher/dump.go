@@ -32,12 +32,12 @@ func (l *cellLine) of(cell []byte) []byte {
 	}
 	var two [2 * engine.CellSize]byte // an extension is dumped as a cell of its own
 	copy(two[:], cell)
-	switch {
-	case kind == engine.KindFill:
+	switch kind {
+	case engine.KindFill:
 		l.fill.Load(cell)
 		l.header(&l.fill.Header)
 		l.execution(&l.fill)
-	case kind == engine.KindExtension:
+	case engine.KindExtension:
 		two[0], two[1] = byte(engine.KindEnter), engine.FlagExtension
 		copy(two[engine.CellSize:], cell)
 		l.cmd.Load(two[:])

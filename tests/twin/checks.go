@@ -33,9 +33,8 @@ func (d *details) toLimit() bool {
 	return d.original != nil && d.original.toLimit && market(d.price)
 }
 
-// minimumAtOnce returns what must be feasible for anything to happen (rules 3.3, 4.5, 5.2). The minimum of a Replace is
-// checked against its quantity, the total, but it must be feasible out of what is outstanding: an order never executes
-// less at once than the minimum that came with it.
+// minimumAtOnce returns what must be feasible for anything to happen (rules 4.5, 5.2). The minimum of a Replace is checked
+// against its quantity, the total, yet the walk that must meet it can execute no more than what is outstanding.
 func (d *details) minimumAtOnce() int64 {
 	switch {
 	case d.hasMin:

@@ -24,7 +24,7 @@ func (t *Twin) enter(cmd *engine.Command) {
 		code = t.invalid(&d)
 	}
 	if code == 0 {
-		code = t.full(d.account, cmd.User)
+		code = t.full()
 	}
 	if code != 0 {
 		t.reject(cmd, rejected{d.instrument, m.Ref, m.ClOrdID}, code)
@@ -36,16 +36,10 @@ func (t *Twin) enter(cmd *engine.Command) {
 	t.process(o, &d)
 }
 
-// full says whether one more order would be beyond a limit (rule 2.6). Every new order counts, also one that would not
-// rest; it is looked at last, right before matching (rule 1.5).
-func (t *Twin) full(a *account, user uint16) uint16 {
-	own := uint32(0)
-	for _, o := range t.open {
-		if o.user == user {
-			own++
-		}
-	}
-	if len(t.open) >= int(t.rules.MaxOrders) || a.OpenOrders != 0 && own >= a.OpenOrders {
+// full says whether one more order would be beyond the limit of live orders (rule 2.6). Every new order counts, also one
+// that would not rest; it is looked at last, right before matching (rule 1.5).
+func (t *Twin) full() uint16 {
+	if len(t.open) >= int(t.rules.MaxOrders) {
 		return 0x0F
 	}
 	return 0

@@ -62,16 +62,14 @@ func (l *Ledger) Leaves() map[uint64]uint64 {
 
 // newSession says whether the command begins new streams.
 func (l *Ledger) newSession(cmd *engine.Command) bool {
-	session := l.session
+	before := l.session
 	switch {
 	case cmd.Kind == engine.KindRestart:
-		session = cmd.Restart().Session
+		l.session = cmd.Restart().Session
 	case cmd.Kind == engine.KindDay && cmd.Day().Event == 'S':
-		session = cmd.Day().Session
+		l.session = cmd.Day().Session
 	}
-	changed := session != l.session
-	l.session = session
-	return changed
+	return cmd.Kind == engine.KindRestart && l.session != before
 }
 
 // renew begins the new streams. What expires before the command (rule 2.2) still belongs to the old ones.

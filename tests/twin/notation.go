@@ -22,10 +22,9 @@ import (
 //	1: query
 //	1: refused 12 0x0F
 //	1: disconnect
-//	1: account openorders=2
+//	1: account FRMB                            changes the firm; of an unknown user, adds it
 //	tick
 //	gate closed
-//	day end
 //	restart SESSION2
 //
 // Prices are decimals, "market", or raw=2000000000 for a wire integer. Words after an order are times in force (ioc,
@@ -70,21 +69,22 @@ func Setup(maxOrders uint32) []engine.Command {
 		}
 	}
 	for user := range 5 {
-		*add(engine.KindUser).AsUser() = userCell(uint16(user+1), 0)
+		*add(engine.KindUser).AsUser() = userCell(uint16(user+1), firmOf(uint16(user+1)))
 	}
 	d := add(engine.KindDay).Day()
 	d.Midnight, d.Session, d.Event = midnight, padded10("SESSION1"), 'S'
 	return cmds
 }
 
-// userCell returns the account of one of the five users.
-func userCell(user uint16, openOrders uint32) engine.User {
-	u := engine.User{Header: engine.Header{Kind: engine.KindUser, Time: opening}, OpenOrders: openOrders}
-	copy(u.Name[:], "USER"+strconv.Itoa(int(user))+" ")
-	u.Firm = [4]byte([]byte(firmOf(user)))
+// userCell returns the account of a user.
+func userCell(user uint16, firm string) engine.User {
+	u := engine.User{Header: engine.Header{Kind: engine.KindUser, Time: opening}}
+	copy(u.Name[:], fmt.Sprintf("USER%-2d", user))
+	copy(u.Firm[:], fmt.Sprintf("%-4s", firm))
 	return u
 }
 
+// firmOf returns the firm that a user begins with.
 func firmOf(user uint16) string {
 	if user <= 2 {
 		return "FRMA"

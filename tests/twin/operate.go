@@ -1,10 +1,6 @@
 package twin
 
-import (
-	"slices"
-
-	"matcher/engine"
-)
+import "matcher/engine"
 
 // operate carries out the venue's own commands. A Tick has done its work by its time (rule 2.2); a lost connection
 // changes nothing in this version.
@@ -39,35 +35,28 @@ func (t *Twin) defineUser(u *engine.User) {
 	}
 }
 
-// day opens or ends a trading day: every user is told, in order of index. Its end takes all day and GTT orders first
-// (rules 5.8, 11.3); UserRefNum starts again with the next one (rule 11.6).
+// day opens or ends a trading day: every user is told, in order of index. This version has one day for good: nothing is
+// cancelled at its end (rule 5.8), and UserRefNum never starts again (rule 11.6).
 func (t *Twin) day(d *engine.Day) {
 	t.today = d.Event == 'S'
 	if t.today {
-		t.renumber(d.Session)
-		for _, a := range t.accounts[1:] {
-			clear(a.last)
-		}
-	} else {
-		for _, o := range slices.Clone(t.open) {
-			if o.tif == '0' || o.tif == '6' {
-				t.decrement(o, o.leaves, 'E')
-			}
-		}
+		t.session = d.Session
 	}
 	for user := range t.accounts[1:] {
 		t.system(user+1, d.Event)
 	}
 }
 
-// restart begins new streams if the session is another one than before (rule 11.8): start of day, then all live orders
-// in order of reference.
+// restart begins new streams if the session is another one than before (rule 11.8): numbers count from 1 again, start of
+// day first, then all live orders in order of reference.
 func (t *Twin) restart(r *engine.Restart) {
-	if !t.renumber(r.Session) {
+	if t.session == r.Session {
 		return
 	}
-	if t.today {
-		for user := range t.accounts[1:] {
+	t.session = r.Session
+	for user, a := range t.accounts[1:] {
+		a.sent = 0
+		if t.today {
 			t.system(user+1, 'S')
 		}
 	}
@@ -76,16 +65,4 @@ func (t *Twin) restart(r *engine.Restart) {
 		o.echo(ev)
 		ev.Flags |= engine.EventCarried
 	}
-}
-
-// renumber lets messages count from 1 again if the streams belong to a new session.
-func (t *Twin) renumber(session [10]byte) bool {
-	if t.session == session {
-		return false
-	}
-	t.session = session
-	for _, a := range t.accounts[1:] {
-		a.sent = 0
-	}
-	return true
 }

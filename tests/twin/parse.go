@@ -130,13 +130,6 @@ func (r *reader) venue(cmd *engine.Command) {
 		if r.next() == "closed" {
 			cmd.Gate().Closed, cmd.Gate().Cause = 1, engine.GateDisk
 		}
-	case "day":
-		cmd.Kind = engine.KindDay
-		d := cmd.Day()
-		d.Midnight, d.Session, d.Event = midnight, padded10("SESSION1"), 'E'
-		if s := r.next(); s != "end" {
-			d.Session, d.Event = padded10(s), 'S'
-		}
 	case "restart":
 		cmd.Kind = engine.KindRestart
 		cmd.Restart().Session = padded10(r.next())
@@ -184,8 +177,8 @@ func (r *reader) message(cmd *engine.Command) {
 		cmd.Disconnect().Cause = engine.CauseClosed
 	case "account":
 		at, user := cmd.Time, cmd.User
-		*cmd.AsUser() = userCell(user, uint32(r.number(strings.TrimPrefix(r.next(), "openorders="))))
-		cmd.Time, cmd.User = at, user
+		*cmd.AsUser() = userCell(user, r.next())
+		cmd.Time = at
 	default:
 		r.fail(fmt.Errorf("%q is no message", w))
 	}

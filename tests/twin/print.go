@@ -59,16 +59,11 @@ func venueText(cmd *engine.Command) string {
 			return "gate open"
 		}
 		return "gate closed"
-	case engine.KindDay:
-		if cmd.Day().Event == 'E' {
-			return "day end"
-		}
-		return "day " + text(cmd.Day().Session[:])
 	case engine.KindRestart:
 		return "restart " + text(cmd.Restart().Session[:])
 	case engine.KindUser:
 		user := strings.TrimPrefix(text(cmd.AsUser().Name[:]), "USER")
-		return fmt.Sprintf("%s: account openorders=%d", user, cmd.AsUser().OpenOrders)
+		return user + ": account " + text(cmd.AsUser().Firm[:])
 	}
 	return fmt.Sprintf("# kind %d", cmd.Kind)
 }

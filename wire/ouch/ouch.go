@@ -4,9 +4,9 @@
 // It owns layouts and letters. It keeps no state, does no I/O and judges no value: a side of '?' decodes, and the venue
 // answers it. What it does judge is lengths, so that whatever Decode accepts can be read to its end.
 //
-// All integers are big-endian. A Timestamp is nanoseconds since local midnight. A Price is in units of
-// 1/10^decimals of the instrument, four decimals unless the venue says otherwise. A Quantity is lots, in outbound messages
-// always the amount of that event. Text is left-justified with spaces on the right.
+// All integers are big-endian. A Timestamp is nanoseconds since local midnight. A Price is in units of 1/10^decimals of the
+// instrument, four decimals unless the venue says otherwise. A Quantity is lots; each struct says of what. Text is
+// left-justified with spaces on the right.
 //
 // The same letter means different things in the two directions, so messages are decoded by direction:
 //

@@ -203,7 +203,7 @@ func TestRandomMessages(t *testing.T) {
 	for range 200 {
 		for _, m := range all {
 			fill(r, reflect.ValueOf(m).Elem())
-			got := reflect.New(reflect.TypeOf(m).Elem()).Interface().(message) //nolint:errcheck,forcetypeassert // it is one
+			got := reflect.New(reflect.TypeOf(m).Elem()).Interface().(message)
 			if err := got.Decode(onto(m)); err != nil || !reflect.DeepEqual(got, m) {
 				t.Fatalf("seed %d: %+v became %+v, %v", seed, m, got, err)
 			}
