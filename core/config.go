@@ -1,8 +1,10 @@
 package core
 
 import (
+	"fmt"
 	"time"
 
+	"matcher/engine"
 	"matcher/ring"
 )
 
@@ -22,12 +24,15 @@ const (
 	NoCPU   = -2
 )
 
+// MinSegment is the smallest journal segment: several blocks of the largest size fit it.
+const MinSegment = 4 << 20
+
 // Config is everything a server needs to know. All of it is checked by Open.
 type Config struct {
 	Listen       string // host:port; port 0 lets the kernel choose
 	Journal      string // directory; made if it is missing
 	Durability   Durability
-	Segment      int64 // bytes of a journal segment, a multiple of 4096
+	Segment      int64 // bytes of a journal segment, a multiple of 4096, at least MinSegment
 	CPU          int   // cpu number, AutoCPU or NoCPU
 	Wait         ring.Policy
 	MaxOrders    uint32 // live orders, all instruments
@@ -63,3 +68,49 @@ type User struct {
 	Firm string // up to 4 characters
 	Hash [32]byte
 }
+
+// check says what is wrong with a configuration by itself; what the journal has to say against it comes later.
+func (c *Config) check() error {
+	switch {
+	case c.Durability != Sync && c.Durability != Async:
+		return fmt.Errorf("%w: durability %d is not offered", ErrConfig, c.Durability)
+	case c.Segment < MinSegment || c.Segment%page != 0:
+		return fmt.Errorf("%w: a segment of %d bytes; it must be a multiple of %d, at least %d", ErrConfig, c.Segment, page, MinSegment)
+	case c.MaxSessions < 1 || c.MaxSessions > 1<<20:
+		return fmt.Errorf("%w: %d sessions", ErrConfig, c.MaxSessions)
+	case c.MaxOrders < 1 || c.MaxUsers < 1 || c.MaxUsers > 65_534:
+		return fmt.Errorf("%w: %d orders and %d users", ErrConfig, c.MaxOrders, c.MaxUsers)
+	}
+	symbols, names := map[string]bool{}, map[string]bool{}
+	for i := range c.Instruments {
+		in := &c.Instruments[i]
+		if len(in.Symbol) < 1 || len(in.Symbol) > 8 || symbols[in.Symbol] {
+			return fmt.Errorf("%w: instrument %q has no name of its own of 1 to 8 characters", ErrConfig, in.Symbol)
+		}
+		symbols[in.Symbol] = true
+		if why := engine.CheckInstrument(in.definition()); why != "" {
+			return fmt.Errorf("%w: instrument %s: %s", ErrConfig, in.Symbol, why)
+		}
+	}
+	for i := range c.Users {
+		u := &c.Users[i]
+		if len(u.Name) < 1 || len(u.Name) > 6 || len(u.Firm) > 4 || names[u.Name] {
+			return fmt.Errorf("%w: user %q has no name of its own of 1 to 6 characters, or a firm of more than 4", ErrConfig, u.Name)
+		}
+		names[u.Name] = true
+	}
+	return nil
+}
+
+// definition returns the command that defines an instrument.
+func (in *Instrument) definition() *engine.Instrument {
+	return &engine.Instrument{
+		Header: engine.Header{Kind: engine.KindInstrument},
+		Symbol: padded8(in.Symbol), Tick: in.Tick, Lot: in.Lot, MaxQty: in.MaxQty, MaxPrice: in.MaxPrice,
+		PriceDecimals: in.PriceDecimals, LotDecimals: in.LotDecimals,
+	}
+}
+
+func padded8(s string) (p [8]byte) { copy(p[:], s+"        "); return p }
+func padded6(s string) (p [6]byte) { copy(p[:], s+"      "); return p }
+func padded4(s string) (p [4]byte) { copy(p[:], s+"    "); return p }

@@ -25,7 +25,11 @@ func tag(kind uint8, number int32) uint64 { return uint64(kind)<<32 | uint64(uin
 func kindOf(tag uint64) uint8             { return uint8(tag >> 32) }
 func numberOf(tag uint64) int32           { return int32(uint32(tag)) }
 
-const lingerClose = 1_000_000_000 // ns that a peer has to take its last bytes before it is cut off
+const (
+	lingerClose = 1_000_000_000 // ns that a peer has to take its last bytes before it is cut off
+	warnEvery   = 1_000_000_000 // ns between two warnings about the same thing
+	queueSlack  = 4096          // receipts worked off before their places are used again
+)
 
 // conns is the kernel's side of all connections. A connection's number is an index into all, and the same in the gateway.
 type conns struct {
@@ -37,6 +41,8 @@ type conns struct {
 	starved  []int32 // receives that ended because all buffers were taken
 	returned bool    // a buffer was given back in this turn
 	leaving  []int32 // told to close, not closed yet
+	deaf     bool    // accepting failed; it is tried again with the next look at the timers
+	warned   uint64  // when that was last logged (mono)
 }
 
 type conn struct {
@@ -79,7 +85,21 @@ func (c *conns) next() *receipt {
 		c.queue, c.head = c.queue[:0], 0
 		return nil
 	}
+	if c.head >= queueSlack && c.head >= len(c.queue)/2 { // a queue that never empties must not grow for ever
+		c.queue = c.queue[:copy(c.queue, c.queue[c.head:])]
+		c.head = 0
+	}
 	return &c.queue[c.head]
+}
+
+// busy says whether an answer is on its way to a client that is slow to take it.
+func (c *conns) busy() bool {
+	for i := range c.all {
+		if c.all[i].used && c.all[i].resting {
+			return true
+		}
+	}
+	return false
 }
 
 // stale says whether a receipt is of a connection that has been closed and whose number serves another.
@@ -114,14 +134,17 @@ func (c *conns) listen(l *loop) {
 }
 
 func (c *conns) accepted(l *loop, done *ring.Completion) {
-	if !done.More && l.state == serving {
-		c.listen(l)
-	}
 	if done.Res < 0 {
-		if e := syscall.Errno(-done.Res); e != syscall.ECANCELED && e != syscall.ECONNABORTED {
-			l.log(fmt.Sprintf("warning: a connection was not accepted: %v", e))
+		c.deaf = c.deaf || !done.More
+		e := syscall.Errno(-done.Res)
+		if e != syscall.ECANCELED && e != syscall.ECONNABORTED && l.mono-c.warned >= warnEvery {
+			c.warned = l.mono
+			l.log(fmt.Sprintf("warning: connections are not accepted: %v", e))
 		}
 		return
+	}
+	if !done.More && l.state == serving {
+		c.listen(l)
 	}
 	if len(c.unused) == 0 || l.state != serving {
 		l.ops = append(l.ops, ring.Op{Code: ring.Close, File: done.Res, Tag: tag(tagQuiet, 0)})
@@ -196,14 +219,15 @@ func (c *conns) discard(l *loop) {
 
 // cutShort: the peer's socket took less than it was given. The rest goes out by an operation that waits for room.
 func (c *conns) cutShort(l *loop, n int32, done *ring.Completion) {
-	sent := done.Res
-	if sent < 0 {
-		if sent != -int32(syscall.EAGAIN) {
-			return // broken: the receive ends too and says so
-		}
-		sent = 0
+	switch sent := done.Res; {
+	case sent == -int32(syscall.EAGAIN):
+		c.sendRest(l, n, 0)
+	case sent >= 0:
+		c.sendRest(l, n, uint32(sent))
+	default: // broken: nothing more may be sent; the receive ends too and says so
+		l.gateway.Short(n, 0)
+		l.ops = append(l.ops, ring.Op{Code: ring.Shutdown, File: c.all[n].fd, Len: 2, Tag: tag(tagQuiet, 0)})
 	}
-	c.sendRest(l, n, uint32(sent))
 }
 
 // sendRest sends what is left of a connection's last send, n bytes of which went out, and waits for room.
@@ -280,7 +304,10 @@ func (c *conns) shutdown(l *loop) {
 // leave moves one connection on. True: it is closed.
 func (c *conns) leave(l *loop, n int32) bool {
 	cn := &c.all[n]
-	if cn.leaving { // our side, once
+	if cn.leaving { // our side, once, behind what is on its way
+		if cn.resting && l.mono-cn.last < lingerClose {
+			return false
+		}
 		cn.leaving = false
 		l.ops = append(l.ops, ring.Op{Code: ring.Shutdown, File: cn.fd, Len: 1, Tag: tag(tagQuiet, 0)})
 		return false
@@ -300,8 +327,12 @@ func (c *conns) leave(l *loop, n int32) bool {
 	return true
 }
 
-// service cuts off peers that were asked to close and did not.
+// service cuts off peers that were asked to close and did not, and listens again after accepting has failed.
 func (c *conns) service(l *loop) {
+	if c.deaf && l.state == serving {
+		c.deaf = false
+		c.listen(l)
+	}
 	for _, n := range c.leaving {
 		// A starved connection has no receive that could end: it ends here.
 		if cn := &c.all[n]; !cn.armed && l.mono-cn.last >= lingerClose {

@@ -27,22 +27,14 @@ import (
 	"matcher/ring"
 )
 
-// Counts is what a server has done since it was opened; what it recovered is not counted.
-type Counts struct {
-	Commands uint64
-	Events   uint64
-	Fills    uint64
-	Enters   uint64 // io_uring_enter calls
-}
-
-// Result is what a server leaves behind.
+// Result is what a server leaves behind. What it recovered when it was opened is not counted.
 type Result struct {
 	StateHash    uint64
 	Seq          uint64 // of the last command
 	Commands     uint64
 	Events       uint64
 	Fills        uint64
-	Enters       uint64
+	Enters       uint64 // io_uring_enter calls
 	JournalBytes uint64 // of blocks, since the birth of the journal
 }
 
@@ -50,12 +42,35 @@ type Result struct {
 type Server struct {
 	addr   string
 	report string
-	write  int // the pipe's end that anybody may write to
-	once   sync.Once
+	pipe   pipe
 	ready  chan error
 	ended  chan struct{}
 	result Result
 	err    error
+}
+
+// pipe is the end of the loop's pipe that anybody may write to, as long as it is open.
+type pipe struct {
+	mu sync.Mutex
+	fd int // -1: not open
+}
+
+// post writes one message, unless the pipe is closed. Writes of this size are atomic (pipe(7)).
+func (p *pipe) post(m *[messageSize]byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fd >= 0 {
+		_, _ = syscall.Write(p.fd, m[:]) // it can only fail when nobody reads any more
+	}
+}
+
+func (p *pipe) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fd >= 0 {
+		_ = syscall.Close(p.fd)
+		p.fd = -1
+	}
 }
 
 // Errors that Open may give, beside those of packages ring (*SetupError, ErrLocked), journal (*Damage) and replay
@@ -68,7 +83,7 @@ var (
 
 // Open locks and recovers the journal, opens the venue and serves until Stop. It returns when clients can connect.
 func Open(cfg Config) (*Server, error) {
-	s := &Server{ready: make(chan error), ended: make(chan struct{})}
+	s := &Server{ready: make(chan error), ended: make(chan struct{}), pipe: pipe{fd: -1}}
 	go s.thread(cfg)
 	if err := <-s.ready; err != nil {
 		<-s.ended
@@ -90,19 +105,9 @@ func (s *Server) Run() (Result, error) {
 }
 
 // Stop asks the server for an orderly end: what was sequenced is answered, the journal is sealed; bytes not yet read are
-// dropped, as if they had come later. It does not wait.
-func (s *Server) Stop() {
-	s.once.Do(func() {
-		m := [messageSize]byte{messageStop}
-		_ = post(s.write, &m) // it can only fail when the server has stopped already
-	})
-}
-
-// post writes one message to the pipe. Writes of this size are atomic (pipe(7)).
-func post(fd int, m *[messageSize]byte) error {
-	_, err := syscall.Write(fd, m[:])
-	return err
-}
+// dropped, as if they had come later, and a client that does not take its answers within half a second gets them when it
+// logs in again. Stop does not wait.
+func (s *Server) Stop() { s.pipe.post(&[messageSize]byte{messageStop}) }
 
 // thread is the venue's own thread, from the first system call to the last.
 func (s *Server) thread(cfg Config) {
@@ -113,15 +118,18 @@ func (s *Server) thread(cfg Config) {
 	if err != nil {
 		return
 	}
+	s.err = errPanicked // what Run tells if the next line does not return
 	s.err = l.run()
 	s.result = Result{
-		StateHash: l.engine.Hash(), Seq: l.engine.Seq(), Commands: l.counts.Commands, Events: l.counts.Events,
-		Fills: l.engine.Fills() - l.counts.Fills, Enters: l.kernel.Enters(),
+		StateHash: l.engine.Hash(), Seq: l.engine.Seq(), Commands: l.commands, Events: l.told,
+		Fills: l.engine.Fills() - l.before, Enters: l.kernel.Enters(),
 		JournalBytes: uint64(l.writer.Durable()),
 	}
-	l.close()
-	_ = syscall.Close(s.write)
+	l.shutdown()
+	s.pipe.close()
 }
+
+var errPanicked = errors.New("core: the venue's thread panicked")
 
 // open does everything that comes before the first turn. What it opened is closed again if it fails.
 func (s *Server) open(cfg *Config) (_ *loop, err error) {
@@ -129,15 +137,15 @@ func (s *Server) open(cfg *Config) (_ *loop, err error) {
 	l.files = files{dir: cfg.Journal, current: noFile, spare: noFile, pipe: -1, slotSize: slotSize}
 	l.conns.listener = -1
 	l.lock = -1
-	s.write = -1
 	defer func() {
 		if err != nil {
-			l.close()
-			if s.write >= 0 {
-				_ = syscall.Close(s.write)
-			}
+			l.shutdown()
+			s.pipe.close()
 		}
 	}()
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
 	cpu := pin(cfg)
 	if err := os.MkdirAll(cfg.Journal, 0o755); err != nil {
 		return nil, fmt.Errorf("core: journal directory: %w", err)
@@ -158,13 +166,13 @@ func (s *Server) open(cfg *Config) (_ *loop, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("core: %w", err)
 	}
-	l.files.pipe, s.write = int32(r), w
-	l.files.helper = newHelper(cfg.Journal, uint64(cfg.Segment), func(m *[messageSize]byte) { _ = post(w, m) })
+	l.files.pipe, s.pipe.fd = int32(r), w
+	l.files.helper = newHelper(cfg.Journal, uint64(cfg.Segment), s.pipe.post)
+	l.listenPipe()
 	if err := l.begin(cfg, found); err != nil {
 		return nil, err
 	}
 	l.conns.listen(l)
-	l.listenPipe()
 	s.report = fmt.Sprintf("%s; %s; %s; %s", features(l.kernel), cpu, l.disk, found)
 	return l, nil
 }
@@ -234,8 +242,8 @@ const page = 4096
 
 func pages(n uint64) uint64 { return (n + page - 1) / page * page }
 
-// close gives everything back to the kernel. The helper has ended before the pipe that it writes to is closed.
-func (l *loop) close() {
+// shutdown gives everything back to the kernel. The helper has ended before the pipe that it writes to is closed.
+func (l *loop) shutdown() {
 	for i := range l.conns.all {
 		if c := &l.conns.all[i]; c.used {
 			_ = syscall.Close(int(c.fd))

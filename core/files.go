@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"matcher/journal"
 	"matcher/ring"
@@ -31,6 +32,7 @@ type files struct {
 	current   file
 	spare     file
 	switching bool
+	full      bool              // the helper finds no space for another segment; it keeps trying
 	lengths   [slotCount]uint32 // of the blocks being written
 	slots     uint64            // arena: slotCount blocks
 	slotSize  uint64
@@ -59,6 +61,14 @@ func (f *files) fits(l *loop, n int) bool {
 // place returns the offset of a position in the current segment.
 func (f *files) place(p journal.Position) uint64 {
 	return journal.SegmentHeaderSize + uint64(p-f.current.first)
+}
+
+// left returns how many bytes the current segment still takes.
+func (f *files) left(l *loop) uint64 {
+	if f.current.fd < 0 {
+		return 0
+	}
+	return f.current.size - f.place(l.writer.State().Position)
 }
 
 // advance begins the next segment if there is one and nothing is being written.
@@ -119,8 +129,13 @@ func (l *loop) message(res int32) {
 		l.files.spare = file{
 			fd: int32(le.Uint32(m[4:])), size: le.Uint64(m[8:]), name: journal.SegmentName(le.Uint32(m[16:])),
 		}
+		l.files.full = false
 	case messageNoSpare:
-		l.fail(l.files.helper.err)
+		if !l.files.full {
+			l.log(fmt.Sprintf("warning: a journal segment could not be prepared: %v; trying again",
+				syscall.Errno(binary.LittleEndian.Uint32(m[4:]))))
+		}
+		l.files.full = true
 	}
 	l.listenPipe()
 }
@@ -133,8 +148,7 @@ type helper struct {
 	jobs chan uint32 // segment numbers; one place is enough, for there is one spare
 	done chan struct{}
 	quit atomic.Bool
-	made file  // the last one; read by others when done
-	err  error // set before messageNoSpare is sent
+	made file // the last one; read by others when done
 }
 
 func newHelper(dir string, size uint64, send func(m *[messageSize]byte)) *helper {
@@ -157,24 +171,44 @@ func (h *helper) stop() file {
 func (h *helper) run() {
 	defer close(h.done)
 	for number := range h.jobs {
-		var m [messageSize]byte
-		f, err := prepare(h.dir, number, h.size, &h.quit)
-		if errors.Is(err, errQuit) {
-			continue
+		for h.attempt(number) {
+			for range retryAfter / retryPiece { // a full disk: somebody may make room
+				if h.quit.Load() {
+					break
+				}
+				time.Sleep(retryPiece)
+			}
 		}
-		if err != nil {
-			h.err = err
-			m[0] = messageNoSpare
-		} else {
-			h.made = f
-			le := binary.LittleEndian
-			m[0] = messageSpare
-			le.PutUint32(m[4:], uint32(f.fd))
-			le.PutUint64(m[8:], f.size)
-			le.PutUint32(m[16:], number)
-		}
-		h.send(&m)
 	}
+}
+
+const (
+	retryAfter = time.Second
+	retryPiece = 10 * time.Millisecond
+)
+
+// attempt prepares one segment and tells the loop how it went. True: it must be tried again.
+func (h *helper) attempt(number uint32) bool {
+	var m [messageSize]byte
+	le := binary.LittleEndian
+	f, err := prepare(h.dir, number, h.size, &h.quit)
+	switch {
+	case errors.Is(err, errQuit):
+		return false
+	case err != nil:
+		errno := syscall.EIO
+		_ = errors.As(err, &errno) // another kind of error is told as EIO
+		m[0] = messageNoSpare
+		le.PutUint32(m[4:], uint32(errno))
+	default:
+		h.made = f
+		m[0] = messageSpare
+		le.PutUint32(m[4:], uint32(f.fd))
+		le.PutUint64(m[8:], f.size)
+		le.PutUint32(m[16:], number)
+	}
+	h.send(&m)
+	return err != nil
 }
 
 // errQuit is the end of a preparation that nobody waits for any more.
@@ -200,6 +234,9 @@ func zero(fd int, direct bool, size uint64, quit *atomic.Bool) error {
 // A file that had the name is a spare never begun, or holds work that was cut off by a recovery: that is kept beside it,
 // under its name with .torn behind.
 func prepare(dir string, number uint32, size uint64, quit *atomic.Bool) (file, error) {
+	if quit.Load() {
+		return noFile, errQuit
+	}
 	name := journal.SegmentName(number)
 	path := filepath.Join(dir, name)
 	fresh := path + ".new"

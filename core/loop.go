@@ -29,6 +29,10 @@ const (
 	serviceEvery   = 20_000_000  // ns between two looks at the timers of a share of the connections
 	serviceShare   = 16          // of the connections are looked at each time
 	idleWait       = 100_000_000 // ns a turn may sleep when nothing else is due
+	stopWait       = 500_000_000 // ns an orderly end gives to clients that are slow to take their last answers
+
+	// fullBlock is the size at which a block is closed: behind it there is room for a command and the Gate it may cause.
+	fullBlock = slotSize - journal.BlockHeaderSize - 4*journal.CellSize
 )
 
 // loop is one venue at work: the only place where kernel, clock and market meet. All of it belongs to one thread.
@@ -40,8 +44,9 @@ type loop struct {
 	conns   conns
 	files   files
 	cfg     *Config
-	lock    int    // descriptor of the journal's lock
-	disk    string // how the journal is written, for people
+	known   map[[6]byte]uint16 // users that the journal has
+	lock    int                // descriptor of the journal's lock
+	disk    string             // how the journal is written, for people
 
 	ops  []ring.Op         // for the next turn
 	done []ring.Completion // of this turn
@@ -62,14 +67,18 @@ type loop struct {
 	sealed  []sealed       // those blocks, oldest first
 	opened  uint64         // when the open block got its first command (mono)
 	service uint64         // when the timers are looked at next (mono)
-	reserve uint64         // stream memory that is kept for what must still be said
-	fence   bool           // the next block is the first of its epoch
-	more    bool           // there is more to send right away
-	asked   bool           // an orderly end was asked for
+	memory  reserves
+	fence   bool   // the next block is the first of its epoch
+	more    bool   // there is more to send right away
+	blocked bool   // nothing is read, for want of stream memory
+	gatedBy uint8  // engine.GateXxx that this loop closed order entry for, 0 none
+	asked   bool   // an orderly end was asked for
+	patient uint64 // until when an orderly end waits for slow readers (mono)
 	state   phase
 	err     error
 
-	counts Counts
+	commands, told uint64 // commands and events since the start
+	before         uint64 // fills that were recovered
 }
 
 // sealed is a closed block: when everything below its end is durable, the marks up to the given number may be released.
@@ -106,6 +115,7 @@ func (l *loop) turn() {
 	}
 	for i := range l.held {
 		l.complete(&l.held[i])
+		l.conns.returned = true // buffers may have come back before a receive ended for want of them
 	}
 	l.held = l.held[:0]
 	for i := range l.done {
@@ -131,19 +141,22 @@ func (l *loop) clock() {
 	l.mono = uint64(now.Sub(l.start))
 }
 
-// wait says how long the next turn may wait for the kernel.
+// wait says how long the next turn may wait for the kernel. Only what can be acted on shortens it.
 func (l *loop) wait() ring.Wait {
 	w := ring.Wait{Policy: l.cfg.Wait, DiskBusy: l.cfg.Durability == Sync && l.writer.InFlight() != 0}
-	if l.more || len(l.held) != 0 || l.conns.waiting() && l.writer.Room() {
+	room := l.writer.Room()
+	if l.more || len(l.held) != 0 || l.conns.waiting() && room && !l.blocked {
 		return w
 	}
-	until := l.mono + idleWait
-	until = min(until, l.service)
-	if at, ok := l.engine.Deadline(); ok {
+	until := min(l.mono+idleWait, l.service)
+	if at, ok := l.engine.Deadline(); ok && room {
 		until = min(until, l.mono+at-min(at, l.time))
 	}
-	if l.cfg.Durability == Async && !l.writer.Empty() {
+	if l.cfg.Durability == Async && !l.writer.Empty() && l.writer.InFlight() < writesInFlight {
 		until = min(until, l.opened+lingerTime)
+	}
+	if l.state == stopping {
+		until = min(until, l.mono+lingerTime)
 	}
 	if until > l.mono {
 		w.Until = int64(until - l.mono)
@@ -158,10 +171,8 @@ func (l *loop) work() {
 		l.conns.discard(l)
 		return
 	}
+	l.blocked = false
 	for r := l.conns.next(); r != nil && l.writer.Room(); r = l.conns.next() {
-		if l.short() {
-			return
-		}
 		if l.conns.stale(r) {
 			l.conns.recycle(l, r)
 			continue
@@ -169,6 +180,9 @@ func (l *loop) work() {
 		if r.len == 0 {
 			l.conns.ended(l, r)
 			continue
+		}
+		if l.short() || !l.writer.Room() {
+			return
 		}
 		data := l.kernel.Arena()[r.off : r.off+uint64(r.len)]
 		n, ok := l.gateway.Receive(r.conn, data, l.mono, &l.cmd)
@@ -187,19 +201,35 @@ func (l *loop) work() {
 // stops reading. True: nothing more may be read.
 func (l *loop) short() bool {
 	left := l.gateway.Free()
-	if left >= l.reserve {
+	if left >= l.memory.entry {
 		return false
 	}
 	if !l.engine.Gated() {
-		l.log("warning: the day's outbound streams have filled stream_memory; order entry is closed, cancels are served")
+		l.log("warning: the day's answers have filled stream_memory; order entry is closed, cancels are served")
 		l.gate(engine.GateMemory)
 	}
-	return left < l.reserve/4
+	if left >= l.memory.cancels {
+		return false
+	}
+	if !l.blocked && l.gatedBy != 0 {
+		l.gatedBy = 0 // says it once
+		l.log("warning: stream_memory is used up: nothing is read any more; raise it and start again")
+	}
+	l.blocked = true
+	return true
 }
 
 func (l *loop) gate(cause uint8) {
 	l.cmd = engine.Command{Header: engine.Header{Kind: engine.KindGate}}
 	l.cmd.Gate().Closed, l.cmd.Gate().Cause = 1, cause
+	l.gatedBy = cause
+	l.apply(&l.cmd)
+}
+
+// ungate opens order entry again.
+func (l *loop) ungate() {
+	l.cmd = engine.Command{Header: engine.Header{Kind: engine.KindGate}}
+	l.gatedBy = 0
 	l.apply(&l.cmd)
 }
 
@@ -221,9 +251,14 @@ func (l *loop) apply(cmd *engine.Command) {
 		}
 	}
 	l.output = engine.FoldOutput(l.output, l.events)
-	l.gateway.Deliver(cmd, l.events)
-	l.counts.Commands++
-	l.counts.Events += uint64(len(l.events))
+	if !l.gateway.Deliver(cmd, l.events) {
+		l.fail(fmt.Errorf("%w for the answers of one command", ErrMemory))
+	}
+	l.commands++
+	l.told += uint64(len(l.events))
+	if l.writer.Size() >= fullBlock {
+		l.close(0) // between two commands: a block that fills up by itself would tie itself to the next (`more`)
+	}
 }
 
 // drain lets a journal write end in the middle of a command whose fills have filled every block. Everything else that
@@ -255,6 +290,21 @@ func (l *loop) due() {
 		l.service = l.mono + serviceEvery
 		l.gateway.Service(l.mono, serviceShare)
 		l.conns.service(l)
+		l.space()
+	}
+}
+
+// space closes order entry while the disk has no room for another segment and this one is nearly full, and opens it again
+// when a segment could be prepared after all. Cancels are served from what is left.
+func (l *loop) space() {
+	switch f := &l.files; {
+	case l.state != serving || !l.writer.Room():
+	case f.full && !l.engine.Gated() && f.left(l) < f.current.size/4:
+		l.log("warning: no space for another journal segment; order entry is closed, cancels are served")
+		l.gate(engine.GateDisk)
+	case !f.full && l.gatedBy == engine.GateDisk:
+		l.log("there is space for the journal again; order entry is open")
+		l.ungate()
 	}
 }
 
@@ -272,11 +322,17 @@ func (l *loop) seal() {
 		return
 	}
 	flags := uint16(0)
-	if l.fence {
-		flags, l.fence = journal.FlagFence, false
-	}
 	if l.state != serving {
-		flags |= journal.FlagSeal
+		flags = journal.FlagSeal
+	}
+	l.close(flags)
+}
+
+// close closes the open block. What was delivered since the last one is released when this one is durable.
+func (l *loop) close(flags uint16) {
+	if l.fence {
+		flags |= journal.FlagFence
+		l.fence = false
 	}
 	l.writer.Seal(l.engine.Hash(), l.output, flags)
 	if l.cfg.Durability != Async {
@@ -342,27 +398,28 @@ func (l *loop) flush() {
 	l.conns.shutdown(l)
 }
 
-// finish ends the loop once everything of a stopping venue is durable and sent.
+// finish ends the loop once everything of a stopping venue is durable and sent, or a reader is too slow to wait for.
 func (l *loop) finish() {
-	if l.state == stopping && l.writer.Empty() && l.writer.Pending() == 0 && l.writer.InFlight() == 0 && !l.more {
+	if l.state != stopping || !l.writer.Empty() || l.writer.Pending() != 0 || l.writer.InFlight() != 0 {
+		return
+	}
+	if l.mono >= l.patient || !l.more && len(l.ops) == 0 && !l.conns.busy() {
 		l.state = stopped
-		if len(l.ops) != 0 { // the last sends
-			if _, err := l.kernel.Turn(l.ops, l.done[:0], ring.Wait{}); err != nil {
-				l.fail(err)
-			}
-		}
 	}
 }
 
 // stop begins an orderly end: one last command, so that the last block can say that it is the last.
 func (l *loop) stop() {
-	for !l.writer.Room() && l.err == nil {
+	for tries := 0; !l.writer.Room() && l.err == nil; tries++ {
+		if tries == int(10*stopWait/idleWait) {
+			l.fail(fmt.Errorf("core: %w: the journal has no room for the end of what was begun", syscall.ENOSPC))
+		}
 		l.drain()
 	}
 	if l.err != nil {
 		return
 	}
-	l.state = stopping
+	l.state, l.patient = stopping, l.mono+stopWait
 	l.cmd = engine.Command{Header: engine.Header{Kind: engine.KindTick}}
 	l.apply(&l.cmd)
 }

@@ -43,11 +43,6 @@ func (f *found) String() string {
 // recovered brings engine and gateway to the state that the journal ends with, checking every fill and hash on the way.
 // It changes nothing on the disk.
 func (l *loop) recovered(cfg *Config, gc gateway.Config) (*found, error) {
-	l.reserve = streamReserve(cfg)
-	if cfg.StreamMemory < 2*l.reserve {
-		return nil, fmt.Errorf("%w: stream_memory is %d bytes; max_orders = %d and max_users = %d need at least %d",
-			ErrConfig, cfg.StreamMemory, cfg.MaxOrders, cfg.MaxUsers, 2*l.reserve)
-	}
 	if err := settle(cfg.Journal); err != nil {
 		return nil, err
 	}
@@ -60,7 +55,7 @@ func (l *loop) recovered(cfg *Config, gc gateway.Config) (*found, error) {
 		}
 		gc.Engine = l.engine
 		l.gateway = gateway.New(gc)
-		return f, nil
+		return f, l.plan(cfg)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("core: journal %s: %w", cfg.Journal, err)
@@ -75,12 +70,12 @@ func (l *loop) recovered(cfg *Config, gc gateway.Config) (*found, error) {
 	}
 	f.id, f.state, f.commands = j.ID(), j.End(), j.Counts().Commands
 	f.state.Epoch++
-	l.output = f.state.OutputHash
+	l.output = j.OutputHash()
 	if t, ok := j.Torn(); ok {
 		f.aside = t.Aside
 		f.torn = fmt.Sprintf("a torn tail of %d bytes stays behind in %s at offset %d, never acknowledged", t.Bytes, t.File, t.Offset)
 	}
-	return f, nil
+	return f, l.plan(cfg)
 }
 
 // rerun executes the journal and lets the gateway write every user's stream anew.
@@ -96,10 +91,9 @@ func (l *loop) rerun(j *replay.Journal) error {
 		if err != nil {
 			return fmt.Errorf("core: journal %s: %w", l.cfg.Journal, err)
 		}
-		if l.gateway.Free() < l.reserve/4 {
-			return fmt.Errorf("%w: the journal's day needs more than stream_memory = %d", ErrMemory, l.cfg.StreamMemory)
+		if !l.gateway.Deliver(cmd, events) {
+			return fmt.Errorf("%w: the answers of the journal's day need more than stream_memory = %d", ErrMemory, l.cfg.StreamMemory)
 		}
-		l.gateway.Deliver(cmd, events)
 	}
 }
 
@@ -123,10 +117,52 @@ func settle(dir string) error {
 	return nil
 }
 
-// streamReserve is the stream memory that one command may need at the worst: every resting order is filled, each side of
-// each fill is told, and each user's stream begins a new chunk.
-func streamReserve(cfg *Config) uint64 {
-	return uint64(cfg.MaxUsers+1)*gateway.ChunkSize + uint64(cfg.MaxOrders)*2*gateway.MaxExecuted + 1<<20
+// reserves are the marks of stream memory below which less and less is let in.
+type reserves struct {
+	entry   uint64 // below it order entry closes: one order may fill all that rest
+	cancels uint64 // below it nothing is read: what rests may still all be canceled, at once or by expiry
+}
+
+// plan works out the reserves and checks, before anything is written, that the configuration fits what was recovered.
+func (l *loop) plan(cfg *Config) error {
+	orders, users := uint64(cfg.MaxOrders), uint64(cfg.MaxUsers)
+	if limits := l.engine.Limits(); limits.MaxOrders != 0 { // the venue is as large as the journal says
+		orders, users = uint64(limits.MaxOrders), uint64(limits.MaxUsers)
+	}
+	chunks := (users + 1) * gateway.ChunkSize // the last packets of a chunk may leave each user in need of a new one
+	l.memory.cancels = chunks + orders*gateway.CanceledMemory + 1<<20
+	l.memory.entry = l.memory.cancels + chunks + orders*2*gateway.ExecutedMemory
+	if need := l.memory.entry * 5 / 4; cfg.StreamMemory < need {
+		return fmt.Errorf("%w: stream_memory is %d bytes; a venue of %d orders and %d users needs at least %d",
+			ErrConfig, cfg.StreamMemory, orders, users, need)
+	}
+	for i := range cfg.Instruments {
+		d := cfg.Instruments[i].definition()
+		if index := l.engine.Lookup(d.Symbol); index != 0 {
+			was := l.engine.Instruments()[index]
+			was.Header = d.Header
+			if was != *d {
+				return fmt.Errorf("%w: instrument %s is not as the journal has it; it can be changed between days only",
+					ErrConfig, cfg.Instruments[i].Symbol)
+			}
+		}
+	}
+	l.known = map[[6]byte]uint16{}
+	for i, u := range l.engine.Users() {
+		if i != 0 {
+			l.known[u.Name] = uint16(i)
+		}
+	}
+	all := uint64(len(l.known))
+	for i := range cfg.Users {
+		if l.known[padded6(cfg.Users[i].Name)] == 0 {
+			all++
+		}
+	}
+	if all > users {
+		return fmt.Errorf("%w: %d users do not fit max_users = %d", ErrConfig, all, users)
+	}
+	return nil
 }
 
 // begin starts a new epoch: a segment whose header is the fence behind everything older, then the commands that this start
@@ -164,34 +200,46 @@ func (l *loop) begin(cfg *Config, f *found) error {
 		l.disk += ", buffered: this file system has no O_DIRECT"
 	}
 	l.fence = true
-	l.counts.Fills = l.engine.Fills()
-	return l.define(cfg, f)
+	l.before = l.engine.Fills()
+	if err := l.define(cfg, f); err != nil {
+		return err
+	}
+	for l.err == nil && (!l.writer.Empty() || l.writer.Pending() != 0 || l.writer.InFlight() != 0) {
+		if !l.writer.Empty() {
+			l.close(0)
+		}
+		l.drain() // nobody is let in before the venue is durable
+	}
+	l.release()
+	l.commands, l.told = 0, 0
+	return l.err
 }
 
 // define gives the engine what the configuration says, as commands: at the birth of a journal all of it, later what is new.
+// A birth that was cut short goes on where it ended.
 func (l *loop) define(cfg *Config, f *found) error {
-	if f.fresh {
+	if l.engine.Limits().MaxOrders == 0 {
 		c := engine.Command{Header: engine.Header{Kind: engine.KindRules}}
 		r := c.Rules()
 		r.Version, r.MaxOrders, r.MaxUsers = 1, cfg.MaxOrders, cfg.MaxUsers
 		l.sequence(&c)
-	} else {
+	}
+	if _, open := l.engine.Today(); open {
 		l.restarted(cfg, f)
 	}
 	if err := l.instruments(cfg); err != nil {
 		return err
 	}
-	if err := l.users(cfg); err != nil {
-		return err
-	}
-	if f.fresh {
+	l.users(cfg)
+	if _, open := l.engine.Today(); !open {
 		midnight := l.time / 86_400_000_000_000 * 86_400_000_000_000
 		c := engine.Command{Header: engine.Header{Kind: engine.KindDay}}
 		d := c.Day()
 		d.Midnight, d.Session, d.Event = midnight, sessionID(midnight, 1), 'S'
 		l.sequence(&c)
 		l.restarted(cfg, f)
-	} else if l.engine.Gated() {
+	}
+	if l.engine.Gated() {
 		c := engine.Command{Header: engine.Header{Kind: engine.KindGate}}
 		l.sequence(&c) // what closed it is judged anew
 	}
@@ -201,7 +249,6 @@ func (l *loop) define(cfg *Config, f *found) error {
 // sequence applies a command of the start, letting journal writes end where the blocks are full.
 func (l *loop) sequence(c *engine.Command) {
 	for !l.writer.Room() && l.err == nil {
-		l.seal()
 		l.drain()
 	}
 	if l.err == nil {
@@ -224,28 +271,18 @@ func (l *loop) restarted(cfg *Config, f *found) {
 	l.sequence(&c)
 }
 
-// instruments defines those that are new and refuses those that changed: that is possible between days only.
+// instruments defines those that are new.
 func (l *loop) instruments(cfg *Config) error {
 	for i := range cfg.Instruments {
-		in := &cfg.Instruments[i]
-		c := engine.Command{Header: engine.Header{Kind: engine.KindInstrument}}
-		d := c.AsInstrument()
-		d.Symbol, d.Tick, d.Lot, d.MaxQty, d.MaxPrice = padded8(in.Symbol), in.Tick, in.Lot, in.MaxQty, in.MaxPrice
-		d.PriceDecimals, d.LotDecimals = in.PriceDecimals, in.LotDecimals
-		if why := engine.CheckInstrument(d); why != "" {
-			return fmt.Errorf("%w: instrument %s: %s", ErrConfig, in.Symbol, why)
-		}
-		if index := l.engine.Lookup(d.Symbol); index != 0 {
-			was := l.engine.Instruments()[index]
-			was.Header = d.Header
-			if was != *d {
-				return fmt.Errorf("%w: instrument %s is not as the journal has it; it can be changed between days only", ErrConfig, in.Symbol)
-			}
+		d := cfg.Instruments[i].definition()
+		if l.engine.Lookup(d.Symbol) != 0 {
 			continue
 		}
+		var c engine.Command
+		*c.AsInstrument() = *d
 		l.sequence(&c)
-		if l.engine.Lookup(d.Symbol) == 0 {
-			return fmt.Errorf("%w: instrument %s does not fit the venue", ErrConfig, in.Symbol)
+		if l.err == nil && l.engine.Lookup(d.Symbol) == 0 {
+			return fmt.Errorf("%w: instrument %s does not fit the venue", ErrConfig, cfg.Instruments[i].Symbol)
 		}
 	}
 	return nil
@@ -253,33 +290,18 @@ func (l *loop) instruments(cfg *Config) error {
 
 // users defines accounts that are new or changed and lets all of them log in. Accounts that the configuration does not
 // name any more stay in the venue and cannot log in.
-func (l *loop) users(cfg *Config) error {
-	accounts := l.engine.Users()
-	known := map[[6]byte]uint16{}
-	for i := 1; i < len(accounts); i++ {
-		known[accounts[i].Name] = uint16(i)
-	}
+func (l *loop) users(cfg *Config) {
 	for i := range cfg.Users {
 		u := &cfg.Users[i]
-		c := engine.Command{Header: engine.Header{Kind: engine.KindUser}}
-		d := c.AsUser()
-		d.Name, d.Firm = padded6(u.Name), padded4(u.Firm)
-		index := known[d.Name]
-		if index == 0 || accounts[index].Firm != d.Firm {
+		var c engine.Command
+		*c.AsUser() = engine.User{Header: engine.Header{Kind: engine.KindUser}, Name: padded6(u.Name), Firm: padded4(u.Firm)}
+		index := l.known[padded6(u.Name)]
+		if index == 0 || l.engine.Firm(index) != padded4(u.Firm) {
 			l.sequence(&c)
 		}
 		if index == 0 {
-			index = uint16(len(known) + 1)
-			if l.engine.Accounts() != int(index) {
-				return fmt.Errorf("%w: user %s does not fit max_users = %d, as the journal has it", ErrConfig, u.Name, l.engine.Limits().MaxUsers)
-			}
-			known[d.Name] = index
+			index = uint16(l.engine.Accounts())
 		}
-		l.gateway.SetKey(index, d.Name, u.Hash)
+		l.gateway.SetKey(index, padded6(u.Name), u.Hash)
 	}
-	return nil
 }
-
-func padded8(s string) (p [8]byte) { copy(p[:], s+"        "); return p }
-func padded6(s string) (p [6]byte) { copy(p[:], s+"      "); return p }
-func padded4(s string) (p [4]byte) { copy(p[:], s+"    "); return p }

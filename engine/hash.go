@@ -34,8 +34,9 @@ func (e *Engine) touchBook(index uint16) {
 	}
 }
 
-// Hash returns the hash of the whole state: every queued order with its place in time, every account, every counter. Two
-// engines with equal hashes answer alike from here on.
+// Hash returns the hash of the state: every queued order with its place in time, its price, owner, number and lifetime,
+// every account, every counter. What decides no match (ClOrdID, capacity, which of the three sale letters) is not in it:
+// the output hash covers it.
 func (e *Engine) Hash() uint64 {
 	h := &e.hashes
 	for _, i := range h.users {
@@ -63,7 +64,9 @@ func (e *Engine) userTerm(index uint16) uint64 {
 	if u.disabled {
 		flag = 1
 	}
-	t := mum(uint64(index)<<1^flag^k0, u.sent^k1)
+	f := u.def.Firm
+	firm := uint64(f[0]) | uint64(f[1])<<8 | uint64(f[2])<<16 | uint64(f[3])<<24
+	t := mum(uint64(index)<<1^flag^firm<<32^k0, u.sent^k1)
 	for idx, ref := range u.last {
 		if ref != 0 {
 			t += mum(uint64(index)<<8^uint64(idx)^k2, uint64(ref)^k3)
@@ -100,11 +103,12 @@ func mum(a, b uint64) uint64 {
 	return hi ^ lo
 }
 
-// weight is what one lot of a queued order adds to the state hash. The three sale letters weigh alike: they match alike.
+// weight is what one lot of a queued order adds to the state hash.
 func weight(o *order, priority uint64) uint64 {
 	place := uint64(o.price)<<16 ^ uint64(o.instrument)
 	owner := uint64(o.user)<<8 ^ uint64(bookSide(o.side))<<1 ^ uint64(o.class())
-	return mum(o.reference^k0, priority^k1) ^ mum(place^k2, owner^k3)
+	name := uint64(o.ref)<<32 | uint64(o.group)<<16 | uint64(o.tif)<<8 | uint64(o.idx)
+	return mum(o.reference^k0, priority^k1) ^ mum(place^k2, owner^k3) ^ mum(o.expire^k4, name^k0)
 }
 
 // FoldOutput folds events into a hash of all output since the start (0). It does not matter in how many pieces the events

@@ -74,6 +74,7 @@ func (e *Engine) setUser(d *User) {
 	for i := 1; i < len(e.users); i++ {
 		if u := &e.users[i]; u.def.Name == d.Name {
 			u.def = *d
+			e.touchUser(uint16(i))
 			return
 		}
 	}
@@ -81,6 +82,7 @@ func (e *Engine) setUser(d *User) {
 		return
 	}
 	e.users = append(e.users, user{def: *d, last: make([]uint32, 1)})
+	e.touchUser(uint16(len(e.users) - 1))
 	if e.open {
 		e.system(uint16(len(e.users)-1), 'S')
 	}

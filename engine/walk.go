@@ -53,7 +53,7 @@ func (e *Engine) aggress(o *order, t *terms) {
 		e.ends(o, t, qty, 'I')
 		return
 	}
-	if need := t.least(qty); need != 0 && in.book.Fillable(side, limit, uint64(need)) < uint64(need) {
+	if need := t.least(qty); need > qty || need != 0 && in.book.Fillable(side, limit, uint64(need)) < uint64(need) {
 		e.ends(o, t, qty, 'I')
 		return
 	}

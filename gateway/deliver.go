@@ -9,12 +9,18 @@ import (
 // maxMessage bounds an outbound packet: the longest fixed part and every tag that it may repeat.
 const maxMessage = 256
 
-// MaxExecuted is the memory that one Executed takes in a stream.
-const MaxExecuted = soupbin.HeaderSize + 36 + 3
+// Memory that one message takes in a stream at most, the channel's tag included and the tails of chunks shared out.
+const (
+	ExecutedMemory = (soupbin.HeaderSize + ouch.ExecutedSize + channelSize) * tailShare / 100
+	CanceledMemory = (soupbin.HeaderSize + ouch.CanceledSize + 2 + channelSize) * tailShare / 100
+
+	channelSize = 3   // tag 28
+	tailShare   = 104 // percent: a packet never crosses a chunk, so up to maxMessage of each chunk stays empty
+)
 
 // Deliver appends what a command caused to the streams of the owners: one event, one OUCH message, one number. Nothing is
-// sent before Release.
-func (g *Gateway) Deliver(cmd *engine.Command, events []engine.Event) {
+// sent before Release. False: the streams have no memory left for all of it.
+func (g *Gateway) Deliver(cmd *engine.Command, events []engine.Event) bool {
 	switch cmd.Kind {
 	case engine.KindDay, engine.KindRestart:
 		g.begin(cmd)
@@ -27,10 +33,14 @@ func (g *Gateway) Deliver(cmd *engine.Command, events []engine.Event) {
 			panic("gateway: the engine counts messages otherwise")
 		}
 		m := g.streams.reserve(st, maxMessage)
+		if m == nil {
+			return false
+		}
 		b := g.encode(m[soupbin.HeaderSize:soupbin.HeaderSize], cmd, ev, at)
 		soupbin.PutHeader(m, soupbin.SequencedData, len(b))
 		g.streams.appended(st, ev.User, soupbin.HeaderSize+len(b))
 	}
+	return true
 }
 
 // begin takes note of a new day or a new session.
@@ -48,9 +58,7 @@ func (g *Gateway) begin(cmd *engine.Command) {
 		return
 	}
 	g.session = session
-	for i := range g.streams.users {
-		g.streams.restart(&g.streams.users[i])
-	}
+	g.streams.restart()
 }
 
 // encode appends the OUCH message of an event to b.

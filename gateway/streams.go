@@ -70,18 +70,19 @@ func (s *streams) bytes(index uint32) []byte {
 // free returns how many chunks are left.
 func (s *streams) free() int { return len(s.chunks) - 1 - int(s.taken) }
 
-// reserve makes room for one packet of at most n bytes at the end of a stream and returns the memory from there.
+// reserve makes room for one packet of at most n bytes at the end of a stream and returns the memory from there; nil: there
+// is none left.
 func (s *streams) reserve(st *stream, n int) []byte {
-	if st.end.chunk == 0 || int(st.end.off)+n > ChunkSize {
-		s.grow(st)
+	if (st.end.chunk == 0 || int(st.end.off)+n > ChunkSize) && !s.grow(st) {
+		return nil
 	}
 	return s.bytes(st.end.chunk)[st.end.off:]
 }
 
-// grow gives a stream its next chunk. Running out is excluded before: entry closes while there is a reserve left.
-func (s *streams) grow(st *stream) {
+// grow gives a stream its next chunk, if there is one.
+func (s *streams) grow(st *stream) bool {
 	if s.free() == 0 {
-		panic("gateway: no memory left for outbound streams")
+		return false
 	}
 	s.taken++
 	s.chunks[s.taken] = chunk{first: st.number + 1, prev: st.end.chunk}
@@ -92,6 +93,7 @@ func (s *streams) grow(st *stream) {
 		s.chunks[st.end.chunk].next = s.taken
 	}
 	st.end = place{chunk: s.taken}
+	return true
 }
 
 // appended takes note of a packet of n bytes written to what reserve returned.
@@ -105,10 +107,14 @@ func (s *streams) appended(st *stream, user uint16, n int) {
 	}
 }
 
-// restart begins a new session for a user: nothing sent so far can be asked for again. Its memory stays taken.
-func (s *streams) restart(st *stream) {
-	st.head, st.end, st.number = 0, place{}, 0
-	st.released = Mark{User: st.released.User}
+// restart begins a new session: nothing sent so far can be asked for again, and all memory is free.
+func (s *streams) restart() {
+	s.taken = 0
+	for i := range s.users {
+		st := &s.users[i]
+		st.head, st.end, st.number = 0, place{}, 0
+		st.released = Mark{User: st.released.User}
+	}
 }
 
 // seek returns the place of message number n, which is released or the next to be released.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"matcher/book"
 	"matcher/client"
@@ -145,6 +146,8 @@ func (v *venue) day(addr, user string) stream {
 	total := last.NextSequence() - 1
 	_ = last.Close()
 	conn := v.login(addr, user, client.Options{Sequence: 1})
+	limit := time.AfterFunc(patience, func() { _ = conn.Close() }) // heartbeats would keep a wait for ever alive
+	defer limit.Stop()
 	defer func() { _ = conn.Close() }()
 	s := stream{session: conn.Session()}
 	for n := uint64(1); n <= total; n++ {

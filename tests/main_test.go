@@ -26,6 +26,9 @@ import (
 	"time"
 )
 
+// seed is that of every random decision here; its flag is that of the twin.
+var seed = twinSeed
+
 // patience bounds each single thing that a test waits for.
 const patience = 20 * time.Second
 
@@ -152,14 +155,29 @@ func (v *venue) run(args ...string) outcome {
 	v.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	defer cancel()
-	var stdout, stderr bytes.Buffer
+	return v.finish(ctx, v.child(ctx, args...))
+}
+
+// limited runs a verb under a limit that a shell sets.
+func (v *venue) limited(limit string, args ...string) outcome {
+	v.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
 	cmd := v.child(ctx, args...)
+	cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", limit + ` && exec "$0" "$@"`}, cmd.Args...)
+	return v.finish(ctx, cmd)
+}
+
+// finish runs a process to its end.
+func (v *venue) finish(ctx context.Context, cmd *exec.Cmd) outcome {
+	v.t.Helper()
+	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
-		v.t.Fatalf("matcher %s: not done after %s\n%s", strings.Join(args, " "), 3*patience, stderr.String())
+		v.t.Fatalf("%s: not done in time\n%s", cmd, stderr.String())
 	case err != nil && !errors.As(err, &exit):
 		v.t.Fatal(err)
 	}

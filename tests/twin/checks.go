@@ -33,8 +33,8 @@ func (d *details) toLimit() bool {
 	return d.original != nil && d.original.toLimit && market(d.price)
 }
 
-// minimumAtOnce returns what must be feasible for anything to happen (rules 4.5, 5.2). The minimum of a Replace is checked
-// against its quantity, the total, yet the walk that must meet it can execute no more than what is outstanding.
+// minimumAtOnce returns what must be feasible for anything to happen (rules 4.5, 5.2). The minimum of a Replace is
+// checked against its quantity, the total, yet the walk that must meet it can execute no more than what is outstanding.
 func (d *details) minimumAtOnce() int64 {
 	switch {
 	case d.hasMin:
@@ -154,7 +154,8 @@ func (d *details) priceType() uint16 {
 	return 0
 }
 
-// badCombination is rule 3.2, as far as its order types are traded.
+// badCombination is rule 3.2, as far as its order types are traded. What a fill or kill must fill is what is outstanding,
+// so that is the quantity its minimum must be.
 func (d *details) badCombination() bool {
 	atMarket := market(d.price)
 	switch {
@@ -165,13 +166,14 @@ func (d *details) badCombination() bool {
 	case d.toLimit() && !atMarket: // market-to-limit is a market price (rule 3.3)
 		return true
 	}
-	return d.tif == '4' && d.hasMin && d.minimum != d.total
+	return d.tif == '4' && d.hasMin && d.minimum != d.qty
 }
 
 // notTraded says whether something is asked for that this venue does not know how to do.
 func (d *details) notTraded() bool {
 	const never = engine.Tag9Discretion | engine.Tag10DiscretionType | engine.Tag11DiscretionOffset |
-		engine.Tag14Route | engine.Tag17Handling | engine.Tag128Stop | engine.Tag129Trigger | engine.Tag131Trail
+		engine.Tag14Route | engine.Tag17Handling | engine.Tag128Stop | engine.Tag129Trigger | engine.Tag131Trail |
+		engine.TagUnknown
 	switch {
 	case d.given(never):
 		return true

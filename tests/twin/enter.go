@@ -24,7 +24,7 @@ func (t *Twin) enter(cmd *engine.Command) {
 		code = t.invalid(&d)
 	}
 	if code == 0 {
-		code = t.full()
+		code = t.full(cmd.Idx)
 	}
 	if code != 0 {
 		t.reject(cmd, rejected{d.instrument, m.Ref, m.ClOrdID}, code)
@@ -36,10 +36,10 @@ func (t *Twin) enter(cmd *engine.Command) {
 	t.process(o, &d)
 }
 
-// full says whether one more order would be beyond the limit of live orders (rule 2.6). Every new order counts, also one
-// that would not rest; it is looked at last, right before matching (rule 1.5).
-func (t *Twin) full() uint16 {
-	if len(t.open) >= int(t.rules.MaxOrders) {
+// full says whether there is no room: in channel 255, which is kept for carried orders (rule 11.6), or at the limit of
+// live orders (rule 2.6), where every new order counts, also one that would not rest. It is looked at last (rule 1.5).
+func (t *Twin) full(idx uint8) uint16 {
+	if idx == 255 || len(t.open) >= int(t.rules.MaxOrders) {
 		return 0x0F
 	}
 	return 0

@@ -35,6 +35,9 @@ func (f *Flow) Next() engine.Command {
 		f.now += f.rng.Uint64N(second / 5)
 	}
 	cmd := engine.Command{Header: engine.Header{Time: f.now, User: uint16(1 + f.rng.IntN(5)), Idx: uint8(f.rng.IntN(4) / 3)}}
+	if f.one(200) {
+		cmd.Idx = 255
+	}
 	switch p := f.rng.IntN(1000); {
 	case f.gated && p < 200:
 		cmd.User, cmd.Idx, cmd.Kind, f.gated = 0, 0, engine.KindGate, false

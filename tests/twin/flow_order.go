@@ -64,7 +64,7 @@ func (f *Flow) order(cmd *engine.Command, qty uint32) {
 	case f.one(300):
 		cmd.Flags |= engine.FlagSweep
 	}
-	if f.one(6) && *p.tif == '3' || f.one(150) {
+	if f.one(6) && (*p.tif == '3' || *p.tif == '4') || f.one(150) {
 		f.minimum(cmd, qty)
 	}
 	f.lifetime(cmd, *p.tif)
@@ -75,7 +75,7 @@ func (f *Flow) order(cmd *engine.Command, qty uint32) {
 			f.atMarket(cmd)
 		}
 	}
-	if f.one(10) {
+	if f.one(4) {
 		f.give(cmd, engine.Tag24Group)
 		cmd.Ext.Group = uint16(f.rng.IntN(3))
 	}
@@ -133,7 +133,7 @@ func (f *Flow) oddTag(cmd *engine.Command) {
 		engine.Tag5MaxFloor, engine.Tag7PegOffset, engine.Tag9Discretion, engine.Tag10DiscretionType,
 		engine.Tag11DiscretionOffset, engine.Tag13Random, engine.Tag14Route, engine.Tag16TradeNow, engine.Tag17Handling,
 		engine.Tag25Located, engine.Tag26Locate, engine.Tag29AIQ, engine.Tag30AIQGroup, engine.Tag128Stop,
-		engine.Tag129Trigger, engine.Tag131Trail, engine.Tag2Firm, engine.TagBroken,
+		engine.Tag129Trigger, engine.Tag131Trail, engine.Tag2Firm, engine.TagBroken, engine.TagUnknown,
 	}
 	bit := tags[f.rng.IntN(len(tags))]
 	// The gateway answers a broken Enter by itself, and OUCH 5.0 Replace Order has no firm.

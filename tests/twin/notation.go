@@ -28,9 +28,9 @@ import (
 //	restart SESSION2
 //
 // Prices are decimals, "market", or raw=2000000000 for a wire integer. Words after an order are times in force (ioc,
-// fok, gtc, gtt), displays (hidden, attributable), sweep, broken, and options as word=value: tif, display, capacity,
-// cross, clordid, idx, and the optional tags of OUCH by name (minqty, postonly, ttl, expire, ...). A number or word that
-// the venue should refuse is written like any other.
+// fok, gtc, gtt), displays (hidden, attributable), sweep, broken (appendage), unknown (letter of tag 12), and options as
+// word=value: tif, display, capacity, cross, clordid, idx, and the optional tags of OUCH by name (minqty, postonly, ttl,
+// expire, ...). A number or word that the venue should refuse is written like any other.
 //
 // A Notation is a clock beside the tables, so it reads or writes lines in their order.
 type Notation struct {

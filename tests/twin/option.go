@@ -124,6 +124,8 @@ func (r *reader) tag(cmd *engine.Command, name, value string) {
 	switch name {
 	case "broken":
 		bit = engine.TagBroken
+	case "unknown":
+		bit = engine.TagUnknown
 	case "firm":
 		bit, x.Firm = engine.Tag2Firm, [4]byte([]byte(fmt.Sprintf("%-4s", value)))
 	case "minqty":

@@ -121,6 +121,8 @@ func tagText(x *engine.Extension, bit uint32) string {
 	switch bit {
 	case engine.TagBroken:
 		return " broken"
+	case engine.TagUnknown:
+		return " unknown"
 	case engine.Tag2Firm:
 		return " firm=" + text(x.Firm[:])
 	case engine.Tag3MinQty:
