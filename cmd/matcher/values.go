@@ -116,7 +116,7 @@ func setCount[T ~int | ~uint32](to *T, s string, least, most uint64) *unfit {
 // setSegment takes the size of a journal segment, which is laid out in pages of 4096 bytes.
 func setSegment(c *config, s string) *unfit {
 	var n uint64
-	if u := setSize(&n, s, 1<<20, 1<<40); u != nil {
+	if u := setSize(&n, s, core.MinSegment, 1<<40); u != nil {
 		return u
 	}
 	if n%4096 != 0 {
