@@ -136,7 +136,7 @@ func TestConfigFaults(t *testing.T) {
 		{"an array", "[core]\nmax_users = [1]\n" + i, "E4104", "etc/m.toml:2:1: core.max_users cannot be used", "core.max_users is a single value", ""},
 		{"size unit", "[core]\nstream_memory = \"4GB\"\n" + i, "E4104", "etc/m.toml:2:1: core.stream_memory = \"4GB\" cannot be used", "KiB, MiB, GiB, TiB", "256MiB"},
 		{"size overflow", "[core]\nstream_memory = \"18446744073709551615TiB\"\n" + i, "E4105", "etc/m.toml:2:1: core.stream_memory = ", "at least 1MiB, at most 1TiB", ""},
-		{"segment off the page", "[journal]\nsegment = 1048577\n" + i, "E4105", "etc/m.toml:2:1: journal.segment = 1048577 is out of range", "a multiple of 4096 bytes", "1052672"},
+		{"segment off the page", "[journal]\nsegment = 8388609\n" + i, "E4105", "etc/m.toml:2:1: journal.segment = 8388609 is out of range", "a multiple of 4096 bytes", "8392704"},
 		{"written", "[journal]\ndurability = \"written\"\n" + i, "E4106", "etc/m.toml:2:1: journal.durability = \"written\" is not in this version", "comes later", "sync"},
 		{"durability", "[journal]\ndurability = \"sink\"\n" + i, "E4104", "etc/m.toml:2:1: journal.durability = \"sink\" cannot be used", "it is one of sync, async", "sync"},
 		{"empty path", "[journal]\ndir = \"\"\n" + i, "E4104", "etc/m.toml:2:1: journal.dir = \"\" cannot be used", "a path is not empty", ""},
