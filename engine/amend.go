@@ -158,7 +158,7 @@ func (e *Engine) replaceTerms(cmd *Command, old *order) (terms, bool) {
 	}
 	t := terms{
 		qty: c.Qty, open: c.Qty - old.used, minQty: ext.MinQty, price: c.Price,
-		tif: c.TIF, display: c.Display, cross: 'N', flags: c.Flags &^ FlagMinQty,
+		tif: c.TIF, display: c.Display, cross: 'N', exempt: c.Exempt, flags: c.Flags &^ FlagMinQty,
 	}
 	if ext.Present&Tag3MinQty != 0 {
 		t.flags |= FlagMinQty

@@ -50,6 +50,7 @@ type terms struct {
 	tif      uint8
 	display  uint8
 	cross    uint8
+	exempt   uint8 // tag 134, 0 not given
 	flags    uint8
 	market   bool
 	toLimit  bool // market to limit (rule 3.3)
@@ -64,7 +65,7 @@ func (e *Engine) enter(cmd *Command) {
 	}
 	t := terms{
 		qty: c.Qty, open: c.Qty, minQty: c.MinQty, price: c.Price,
-		tif: c.TIF, display: c.Display, cross: c.Cross, flags: c.Flags,
+		tif: c.TIF, display: c.Display, cross: c.Cross, exempt: c.Exempt, flags: c.Flags,
 	}
 	code := e.mayEnter(&c.Header, cmd, c.Side)
 	if code == 0 {
@@ -218,6 +219,7 @@ func combine(t *terms, ext *Extension) uint16 {
 	switch {
 	case ext.Present&notTraded != 0,
 		ext.Present&Tag16TradeNow != 0 && ext.TradeNow != 'N',
+		t.exempt != 0 && t.exempt != 'N', // cancel on disconnect (rule 9.9) is not offered yet
 		postOnly && (immediate || t.market || minimum),
 		t.market && !t.toLimit && (t.tif == tifGTC || t.tif == tifGTT),
 		t.toLimit && !t.market,

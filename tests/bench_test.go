@@ -3,18 +3,26 @@
 package tests
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"matcher/core"
 	"matcher/replay"
+	"matcher/ring"
 )
 
 // Measurements of the whole venue over loopback TCP, the figures of README.md. The venue spins on the last cpu, the client
@@ -24,6 +32,115 @@ const (
 	benchSegment = 256 << 20 // what a venue has unless told otherwise
 	testSegment  = 64 << 20  // holds the orders of a test, and is zeroed sooner
 )
+
+// loadCPUs are the cpus of the process, read before a server takes one away from its threads.
+var loadCPUs = ring.CPUs()
+
+// loadVenue says which venue is measured.
+type loadVenue struct {
+	durability core.Durability
+	sessions   int
+	segment    int64 // bytes of a journal segment
+}
+
+// open opens the venue in this process, spinning on the last cpu, and puts the caller's thread on the first. It returns the
+// journal's directory too.
+func (v loadVenue) open(t testing.TB) (s *core.Server, dir string) {
+	t.Helper()
+	if len(loadCPUs) < 2 {
+		t.Skip("the venue and the load client need a cpu each, and there is one")
+	}
+	cfg := core.Config{
+		Listen: "127.0.0.1:0", Journal: t.TempDir(), Durability: v.durability, Segment: v.segment,
+		CPU: loadCPUs[len(loadCPUs)-1], Wait: ring.Spin,
+		MaxOrders: 100_000, MaxUsers: 64, MaxSessions: 64, StreamMemory: 8 << 30,
+		LoginTimeout: time.Minute, ClientTimeout: time.Minute, Heartbeat: time.Second,
+		Instruments: []core.Instrument{{Symbol: "AAPL", PriceDecimals: 4, Tick: loadTick, Lot: 1, MaxQty: 1_000_000, MaxPrice: 1_999_999_900}},
+		Log:         func(line string) { t.Log(line) },
+	}
+	for i := range v.sessions {
+		name := loadUser(i)
+		mac := hmac.New(sha256.New, cfg.Secret[:])
+		mac.Write([]byte(name + ":KEY"))
+		cfg.Users = append(cfg.Users, core.User{Name: name, Firm: "ALFA", Hash: [32]byte(mac.Sum(nil))})
+	}
+	loadUnpin(t)
+	t.Cleanup(func() { loadUnpin(t) })
+	s, err := core.Open(cfg)
+	var refused *ring.SetupError
+	if errors.As(err, &refused) {
+		t.Skipf("io_uring cannot be had here: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		s.Stop()
+		_, _ = s.Run() // whoever wants the result has asked before
+	})
+	if strings.Contains(s.Report(), "not pinned") {
+		t.Fatalf("the venue has no cpu of its own: %s", s.Report())
+	}
+	runtime.LockOSThread() // for good: the thread ends with the goroutine
+	if err := ring.Pin(loadCPUs[0]); err != nil {
+		t.Fatal(err)
+	}
+	loadSegments(t, cfg.Journal, 2)
+	return s, cfg.Journal
+}
+
+// loadUnpin lets every thread run on every cpu again. A server takes its cpu away from all threads and leaves its own
+// pinned, which outlives it if it is the process's first; whoever comes next must find neither.
+func loadUnpin(t testing.TB) {
+	t.Helper()
+	var mask [16]uint64
+	for _, cpu := range loadCPUs {
+		mask[cpu/64] |= 1 << (cpu % 64)
+	}
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, thread := range threads {
+		id, err := strconv.Atoi(thread.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_SETAFFINITY,
+			uintptr(id), unsafe.Sizeof(mask), uintptr(unsafe.Pointer(&mask)))
+		if errno != 0 && errno != syscall.ESRCH { // it has ended
+			t.Fatalf("sched_setaffinity of thread %d: %v", id, errno)
+		}
+	}
+}
+
+// loadSegments waits until a journal has n segments, the prepared one counted: until then a helper is busy with the disk.
+func loadSegments(t testing.TB, dir string, n int) {
+	t.Helper()
+	for start := time.Now(); ; time.Sleep(time.Millisecond) {
+		names, err := filepath.Glob(filepath.Join(dir, "*.mj"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(names) >= n {
+			return
+		}
+		if time.Since(start) > loadPatience {
+			t.Fatalf("%d journal segments after %v, want %d", len(names), loadPatience, n)
+		}
+	}
+}
+
+// loadResult stops a venue and returns what it leaves behind.
+func loadResult(t testing.TB, s *core.Server) core.Result {
+	t.Helper()
+	s.Stop()
+	r, err := s.Run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
 
 // loadModes are the durabilities that can be measured, by name.
 var loadModes = []struct {
@@ -109,7 +226,10 @@ func BenchmarkReplay(b *testing.B) {
 	if live.Commands < 2*orders {
 		b.Fatalf("%d commands for %d orders", live.Commands, orders)
 	}
-	var counts replay.Counts
+	counts, err := replayed(dir, live.StateHash) // its blocks went past the page cache: this brings them in
+	if err != nil {
+		b.Fatal(err)
+	}
 	for b.Loop() {
 		if counts, err = replayed(dir, live.StateHash); err != nil {
 			b.Fatal(err)

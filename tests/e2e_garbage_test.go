@@ -17,12 +17,15 @@ import (
 	"matcher/wire/soupbin"
 )
 
-// garbage is what a peer may send instead of SoupBinTCP and OUCH; after is said by one that has logged in before.
-func garbage(random *rand.Rand) []struct {
+// rubbish is what a peer may send instead of SoupBinTCP and OUCH.
+type rubbish struct {
 	name  string
-	after bool
+	after bool // a login
+	fatal bool // the server must hang up by itself; otherwise it may wait until the peer does
 	bytes []byte
-} {
+}
+
+func garbage(random *rand.Rand) []rubbish {
 	noise := make([]byte, 5_000)
 	for i := range noise {
 		noise[i] = byte(random.Uint32())
@@ -32,30 +35,27 @@ func garbage(random *rand.Rand) []struct {
 	lying := append([]byte{}, enter...)
 	lying = append(lying[:len(lying)-2], 0xff, 0xff) // an appendage of 65,535 bytes that is not there
 	wrongKey := soupbin.AppendLogin(nil, &soupbin.Login{Username: [6]byte([]byte("MALLOR"))}, soupbin.Right)
-	return []struct {
-		name  string
-		after bool
-		bytes []byte
-	}{
-		{"nothing at all", false, nil},
-		{"half a length", false, []byte{0}},
-		{"length 0", false, []byte{0, 0}},
-		{"length 65,535", false, []byte{0xff, 0xff, 'L'}},
-		{"half a login", false, wrongKey[:20]},
-		{"a login that lies about its length", false, append([]byte{0, 5}, wrongKey[2:]...)},
-		{"an unknown user", false, wrongKey},
-		{"an order before the login", false, soupbin.AppendUnsequenced(nil, enter)},
-		{"HTTP", false, []byte("GET / HTTP/1.1\r\nHost: venue\r\n\r\n")},
-		{"noise", false, noise},
-		{"length 0, logged in", true, []byte{0, 0}},
-		{"half an order", true, soupbin.AppendUnsequenced(nil, enter)[:20]},
-		{"an order of a few bytes", true, soupbin.AppendUnsequenced(nil, enter[:9])},
-		{"an order whose appendage is not there", true, soupbin.AppendUnsequenced(nil, lying)},
-		{"a message of no bytes", true, soupbin.AppendUnsequenced(nil, nil)},
-		{"a message of an unknown type", true, soupbin.AppendUnsequenced(nil, []byte("?what"))},
-		{"a packet of an unknown type", true, soupbin.Append(nil, '!', []byte("what"))},
-		{"a second login", true, wrongKey},
-		{"noise, logged in", true, noise},
+	return []rubbish{
+		{"nothing at all", false, false, nil},
+		{"half a length", false, false, []byte{0}},
+		{"length 0", false, true, []byte{0, 0}},
+		{"length 65,535", false, true, []byte{0xff, 0xff, 'L'}},
+		{"half a login", false, false, wrongKey[:20]},
+		{"a login that lies about its length", false, true, append([]byte{0, 5}, wrongKey[2:]...)},
+		{"an unknown user", false, true, wrongKey},
+		{"an order before the login", false, true, soupbin.AppendUnsequenced(nil, enter)},
+		{"HTTP", false, true, []byte("GET / HTTP/1.1\r\nHost: venue\r\n\r\n")},
+		{"noise", false, true, noise},
+		{"length 0, logged in", true, true, []byte{0, 0}},
+		{"length 65,535, logged in", true, true, []byte{0xff, 0xff, 'U'}},
+		{"half an order", true, false, soupbin.AppendUnsequenced(nil, enter)[:20]},
+		{"an order of a few bytes", true, false, soupbin.AppendUnsequenced(nil, enter[:9])},
+		{"an order whose appendage is not there", true, false, soupbin.AppendUnsequenced(nil, lying)},
+		{"a message of no bytes", true, false, soupbin.AppendUnsequenced(nil, nil)},
+		{"a message of an unknown type", true, false, soupbin.AppendUnsequenced(nil, []byte("?what"))},
+		{"a packet of an unknown type", true, true, soupbin.Append(nil, '!', []byte("what"))},
+		{"a second login", true, true, wrongKey},
+		{"noise, logged in", true, true, noise},
 	}
 }
 
@@ -63,6 +63,7 @@ func garbage(random *rand.Rand) []struct {
 func TestGarbage(t *testing.T) {
 	again(t)
 	v := newVenue(t, "0.01", "ALICE", "BOB")
+	v.env = append(v.env, "MATCHER_SESSION_LOGIN_TIMEOUT=10s") // that is not what is tested
 	s := v.serve()
 	stop, told := make(chan struct{}), make(chan error, 1)
 	conn := v.morning(s.addr, "ALICE")
@@ -70,7 +71,7 @@ func TestGarbage(t *testing.T) {
 	go func() { told <- pingPong(conn, &rounds, stop) }()
 	for _, g := range garbage(rand.New(rand.NewPCG(*seed, 7))) {
 		t.Run(g.name, func(t *testing.T) {
-			v.pester(t, s.addr, g.after, g.bytes)
+			v.pester(t, s.addr, g)
 			before := rounds.Load()
 			for start := time.Now(); rounds.Load() < before+2; time.Sleep(time.Millisecond) {
 				if time.Since(start) > patience {
@@ -92,15 +93,16 @@ func TestGarbage(t *testing.T) {
 	v.verified(executed(t, v.journal()))
 }
 
-// pester sends garbage on a socket of its own, hangs up its sending half, and waits until the server has hung up too. What
-// it says before that must be packets still.
-func (v *venue) pester(t *testing.T, addr string, after bool, bytes []byte) {
+// pester sends garbage on a socket of its own and waits until the server has hung up. What it says before that must be
+// packets still.
+func (v *venue) pester(t *testing.T, addr string, g rubbish) {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
-	if after {
+	bytes := g.bytes
+	if g.after {
 		l := &soupbin.Login{}
 		copy(l.Username[:], "BOB   ")
 		copy(l.Password[:], v.key("BOB")+"      ")
@@ -109,7 +111,10 @@ func (v *venue) pester(t *testing.T, addr string, after bool, bytes []byte) {
 	if _, err := c.Write(bytes); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(c.(*net.TCPConn).CloseWrite(), c.SetReadDeadline(time.Now().Add(5*time.Second))); err != nil && !strings.Contains(err.Error(), "not connected") {
+	if !g.fatal {
+		_ = c.(*net.TCPConn).CloseWrite() // the server may have hung up first
+	}
+	if err := c.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	said, err := io.ReadAll(c)

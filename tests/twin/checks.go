@@ -15,6 +15,7 @@ type details struct {
 	tif        uint8
 	display    uint8
 	cross      uint8
+	exempt     uint8 // tag 134, 0 not given
 	flags      uint8
 	ext        engine.Extension // zero if none was given
 	original   *order           // of a Replace
@@ -178,6 +179,8 @@ func (d *details) notTraded() bool {
 	case d.given(never):
 		return true
 	case d.given(engine.Tag16TradeNow) && d.ext.TradeNow != 'N':
+		return true
+	case d.exempt != 0 && d.exempt != 'N': // cancel on disconnect, rule 9.9
 		return true
 	}
 	return d.hasMin && d.tif != '3' && d.tif != '4' // a minimum that would rest (rule 5.6)

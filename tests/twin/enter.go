@@ -11,7 +11,7 @@ func (t *Twin) enter(cmd *engine.Command) {
 		account: t.accounts[cmd.User], instrument: cmd.Instrument, side: cmd.Side,
 		qty: int64(m.Qty), total: int64(m.Qty), price: m.Price,
 		minimum: int64(m.MinQty), hasMin: cmd.Flags&engine.FlagMinQty != 0,
-		tif: m.TIF, display: m.Display, cross: m.Cross, flags: cmd.Flags, now: t.now,
+		tif: m.TIF, display: m.Display, cross: m.Cross, exempt: m.Exempt, flags: cmd.Flags, now: t.now,
 	}
 	if cmd.Flags&engine.FlagExtension != 0 {
 		d.ext = cmd.Ext
@@ -83,7 +83,7 @@ func (t *Twin) replacement(cmd *engine.Command, o *order) details {
 	d := details{
 		account: t.accounts[cmd.User], instrument: o.instrument, side: cmd.Side,
 		qty: int64(m.Qty) - o.used, total: int64(m.Qty), price: m.Price,
-		tif: m.TIF, display: m.Display, cross: o.cross, flags: cmd.Flags, original: o, now: t.now,
+		tif: m.TIF, display: m.Display, cross: o.cross, exempt: m.Exempt, flags: cmd.Flags, original: o, now: t.now,
 	}
 	if d.side == 0 {
 		d.side = o.side

@@ -52,7 +52,7 @@ func (f *Flow) order(cmd *engine.Command, qty uint32) {
 		*p.display = 'Z'
 	}
 	if f.one(100) {
-		*p.exempt = 'N'
+		*p.exempt = "NNNY"[f.rng.IntN(4)]
 	}
 	switch {
 	case f.one(12):
