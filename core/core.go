@@ -7,7 +7,9 @@
 //	core.go     Open, Run, Stop; the thread
 //	config.go   what a server needs to know
 //	recover.go  the journal as found, and what a start adds to it
-//	loop.go     one turn, on one screen
+//	loop.go     one turn, on one screen; commands
+//	commit.go   from a closed block to released answers
+//	gates.go    closing order entry for want of memory or disk
 //	conns.go    connections as the kernel sees them
 //	files.go    segments
 package core

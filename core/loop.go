@@ -1,7 +1,6 @@
 package core
 
 import (
-	"errors"
 	"fmt"
 	"syscall"
 	"time"
@@ -197,42 +196,6 @@ func (l *loop) work() {
 	}
 }
 
-// short keeps enough stream memory for everything that must still be said: first it closes order entry, and in the end it
-// stops reading. True: nothing more may be read.
-func (l *loop) short() bool {
-	left := l.gateway.Free()
-	if left >= l.memory.entry {
-		return false
-	}
-	if !l.engine.Gated() {
-		l.log("warning: the day's answers have filled stream_memory; order entry is closed, cancels are served")
-		l.gate(engine.GateMemory)
-	}
-	if left >= l.memory.cancels {
-		return false
-	}
-	if !l.blocked && l.gatedBy != 0 {
-		l.gatedBy = 0 // says it once
-		l.log("warning: stream_memory is used up: nothing is read any more; raise it and start again")
-	}
-	l.blocked = true
-	return true
-}
-
-func (l *loop) gate(cause uint8) {
-	l.cmd = engine.Command{Header: engine.Header{Kind: engine.KindGate}}
-	l.cmd.Gate().Closed, l.cmd.Gate().Cause = 1, cause
-	l.gatedBy = cause
-	l.apply(&l.cmd)
-}
-
-// ungate opens order entry again.
-func (l *loop) ungate() {
-	l.cmd = engine.Command{Header: engine.Header{Kind: engine.KindGate}}
-	l.gatedBy = 0
-	l.apply(&l.cmd)
-}
-
 // apply sequences one command: journal, engine, journal again for its fills, and the owners' streams. Nothing of it
 // leaves before it is released.
 func (l *loop) apply(cmd *engine.Command) {
@@ -294,98 +257,6 @@ func (l *loop) due() {
 	}
 }
 
-// space closes order entry while the disk has no room for another segment and this one is nearly full, and opens it again
-// when a segment could be prepared after all. Cancels are served from what is left.
-func (l *loop) space() {
-	switch f := &l.files; {
-	case l.state != serving || !l.writer.Room():
-	case f.full && !l.engine.Gated() && f.left(l) < f.current.size/4:
-		l.log("warning: no space for another journal segment; order entry is closed, cancels are served")
-		l.gate(engine.GateDisk)
-	case !f.full && l.gatedBy == engine.GateDisk:
-		l.log("there is space for the journal again; order entry is open")
-		l.ungate()
-	}
-}
-
-// seal closes the open block when a write slot is free: while all are busy the block grows, which is group commit without
-// a timer. In async mode a block is also left to grow until it is large or old.
-func (l *loop) seal() {
-	if l.cfg.Durability == Async {
-		l.marks = l.gateway.Mark(l.marks[:0])
-		l.gateway.Release(l.marks)
-	}
-	if l.writer.Empty() || l.writer.Pending() != 0 || l.writer.InFlight() >= writesInFlight {
-		return
-	}
-	if l.cfg.Durability == Async && l.state == serving && l.mono < l.opened+lingerTime && l.writer.Size() < lingerSize {
-		return
-	}
-	flags := uint16(0)
-	if l.state != serving {
-		flags = journal.FlagSeal
-	}
-	l.close(flags)
-}
-
-// close closes the open block. What was delivered since the last one is released when this one is durable.
-func (l *loop) close(flags uint16) {
-	if l.fence {
-		flags |= journal.FlagFence
-		l.fence = false
-	}
-	l.writer.Seal(l.engine.Hash(), l.output, flags)
-	if l.cfg.Durability != Async {
-		l.marks = l.gateway.Mark(l.marks)
-		l.sealed = append(l.sealed, sealed{end: l.writer.Appended(), marks: len(l.marks)})
-	}
-}
-
-// submit hands closed blocks to the kernel, each as one durable write.
-func (l *loop) submit() {
-	for n := l.writer.Pending(); n != 0; n = l.writer.Pending() {
-		if !l.files.fits(l, n) {
-			l.files.advance(l)
-			return
-		}
-		b, _ := l.writer.Next()
-		l.files.lengths[b.Slot] = b.Length
-		l.ops = append(l.ops, ring.Op{
-			Code: ring.Write, File: l.files.current.fd, Len: b.Length,
-			Off: l.files.slots + uint64(b.Slot)*l.files.slotSize,
-			At:  l.files.place(b.Position), Tag: tag(tagBlock, int32(b.Slot)),
-		})
-	}
-}
-
-// written takes note that a block is durable. Anything but a whole write ends the venue: what the disk holds now is not
-// known, and nothing that was not acknowledged may be.
-func (l *loop) written(slot int32, res int32) {
-	if want := l.files.lengths[slot]; res != int32(want) {
-		l.fail(&JournalError{File: l.files.current.name, Wrote: res, Want: want})
-		return
-	}
-	l.writer.Written(int(slot))
-}
-
-// release lets go what has become durable.
-func (l *loop) release() {
-	durable, n := l.writer.Durable(), 0
-	for n < len(l.sealed) && l.sealed[n].end <= durable {
-		n++
-	}
-	if n == 0 {
-		return
-	}
-	marks := l.sealed[n-1].marks
-	l.gateway.Release(l.marks[:marks])
-	l.marks = l.marks[:copy(l.marks, l.marks[marks:])]
-	l.sealed = l.sealed[:copy(l.sealed, l.sealed[n:])]
-	for i := range l.sealed {
-		l.sealed[i].marks -= marks
-	}
-}
-
 // flush sends what was released, one piece per connection, and does not wait for anybody.
 func (l *loop) flush() {
 	l.sends, l.more = l.gateway.Flush(l.sends[:0], l.mono)
@@ -434,26 +305,4 @@ func (l *loop) log(line string) {
 	if l.cfg.Log != nil {
 		l.cfg.Log(line)
 	}
-}
-
-// JournalError is a journal write that did not succeed. The venue has stopped; nothing of the write was acknowledged.
-type JournalError struct {
-	File  string
-	Wrote int32 // bytes, or -errno
-	Want  uint32
-}
-
-func (e *JournalError) Error() string {
-	if e.Wrote < 0 {
-		return fmt.Sprintf("core: writing the journal (%s) failed: %v", e.File, syscall.Errno(-e.Wrote))
-	}
-	return fmt.Sprintf("core: writing the journal (%s) was cut short: %d of %d bytes", e.File, e.Wrote, e.Want)
-}
-
-// Unwrap returns the error number, if there was one.
-func (e *JournalError) Unwrap() error {
-	if e.Wrote < 0 {
-		return syscall.Errno(-e.Wrote)
-	}
-	return errors.New("short write")
 }

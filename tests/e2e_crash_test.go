@@ -10,6 +10,9 @@ const crashes = 3
 
 // TestCrashAAPL kills the server while real order flow is being sent.
 func TestCrashAAPL(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves this to the synthetic flow")
+	}
 	file := realFlow(t, itchFile)
 	v := newVenue(t, "0.0001", "MAKER", "TAKER")
 	flow := v.path("day.flow")

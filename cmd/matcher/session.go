@@ -97,7 +97,7 @@ func (s *session) answer(ctx context.Context) (uint32, error) {
 func (s *session) close() {
 	_ = s.conn.Logout() // a courtesy: the connection is closed next
 	_ = s.conn.Close()
-	<-s.ended
+	<-s.ended //nolint:errcheck // what ended the reader was told where it was met
 }
 
 // fault explains an error of the connection. It never holds the key.

@@ -1,0 +1,53 @@
+package core
+
+import "matcher/engine"
+
+// short keeps enough stream memory for everything that must still be said: first it closes order entry, and in the end it
+// stops reading. True: nothing more may be read.
+func (l *loop) short() bool {
+	left := l.gateway.Free()
+	if left >= l.memory.entry {
+		return false
+	}
+	if !l.engine.Gated() {
+		l.log("warning: the day's answers have filled stream_memory; order entry is closed, cancels are served")
+		l.gate(engine.GateMemory)
+	}
+	if left >= l.memory.cancels {
+		return false
+	}
+	if !l.blocked && l.gatedBy != 0 {
+		l.gatedBy = 0 // says it once
+		l.log("warning: stream_memory is used up: nothing is read any more; raise it and start again")
+	}
+	l.blocked = true
+	return true
+}
+
+func (l *loop) gate(cause uint8) {
+	l.cmd = engine.Command{Header: engine.Header{Kind: engine.KindGate}}
+	l.cmd.Gate().Closed, l.cmd.Gate().Cause = 1, cause
+	l.gatedBy = cause
+	l.apply(&l.cmd)
+}
+
+// ungate opens order entry again.
+func (l *loop) ungate() {
+	l.cmd = engine.Command{Header: engine.Header{Kind: engine.KindGate}}
+	l.gatedBy = 0
+	l.apply(&l.cmd)
+}
+
+// space closes order entry while the disk has no room for another segment and this one is nearly full, and opens it again
+// when a segment could be prepared after all. Cancels are served from what is left.
+func (l *loop) space() {
+	switch f := &l.files; {
+	case l.state != serving || !l.writer.Room():
+	case f.full && !l.engine.Gated() && f.left(l) < f.current.size/4:
+		l.log("warning: no space for another journal segment; order entry is closed, cancels are served")
+		l.gate(engine.GateDisk)
+	case !f.full && l.gatedBy == engine.GateDisk:
+		l.log("there is space for the journal again; order entry is open")
+		l.ungate()
+	}
+}
