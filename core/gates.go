@@ -16,8 +16,8 @@ func (l *loop) short() bool {
 	if left >= l.memory.cancels {
 		return false
 	}
-	if !l.blocked && l.gatedBy != 0 {
-		l.gatedBy = 0 // says it once
+	if !l.usedUp {
+		l.usedUp = true
 		l.log("warning: stream_memory is used up: nothing is read any more; raise it and start again")
 	}
 	l.blocked = true

@@ -70,6 +70,7 @@ type loop struct {
 	fence   bool   // the next block is the first of its epoch
 	more    bool   // there is more to send right away
 	blocked bool   // nothing is read, for want of stream memory
+	usedUp  bool   // that was logged
 	gatedBy uint8  // engine.GateXxx that this loop closed order entry for, 0 none
 	asked   bool   // an orderly end was asked for
 	patient uint64 // until when an orderly end waits for slow readers (mono)
