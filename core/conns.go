@@ -26,9 +26,10 @@ func kindOf(tag uint64) uint8             { return uint8(tag >> 32) }
 func numberOf(tag uint64) int32           { return int32(uint32(tag)) }
 
 const (
-	lingerClose = 1_000_000_000 // ns that a peer has to take its last bytes before it is cut off
-	warnEvery   = 1_000_000_000 // ns between two warnings about the same thing
-	queueSlack  = 4096          // receipts worked off before their places are used again
+	lingerClose    = 1_000_000_000 // ns that a peer has to take its last bytes before it is cut off
+	warnEvery      = 1_000_000_000 // ns between two warnings about the same thing
+	receiveBuffers = 1024          // of ring.Config's default size
+	queueSlack     = 4096          // receipts worked off before their places are used again
 )
 
 // conns is the kernel's side of all connections. A connection's number is an index into all, and the same in the gateway.
@@ -39,7 +40,7 @@ type conns struct {
 	queue    []receipt // received and not worked off, oldest first
 	head     int
 	starved  []int32 // receives that ended because all buffers were taken
-	returned bool    // a buffer was given back in this turn
+	holding  int     // buffers that are ours
 	leaving  []int32 // told to close, not closed yet
 	deaf     bool    // accepting failed; it is tried again with the next look at the timers
 	warned   uint64  // when that was last logged (mono)
@@ -170,6 +171,9 @@ func (c *conns) received(l *loop, n int32, done *ring.Completion) {
 	if !done.More {
 		cn.armed = false
 	}
+	if done.Filled {
+		c.holding++
+	}
 	if done.Filled && done.Res > 0 {
 		c.queue = append(c.queue, receipt{
 			conn: n, generation: cn.generation, len: uint32(done.Res), off: done.Off, buffer: done.Buffer, filled: true,
@@ -200,7 +204,7 @@ func (c *conns) recycle(l *loop, r *receipt) {
 
 func (c *conns) giveBack(l *loop, buffer uint16) {
 	l.ops = append(l.ops, ring.Op{Code: ring.Recycle, Buffer: buffer})
-	c.returned = true
+	c.holding--
 }
 
 // ended deals with the end of what a peer sends.
@@ -281,15 +285,15 @@ func (l *loop) disconnected(user uint16, cause uint8) {
 
 // shutdown moves every leaving connection on: first our last bytes and the end of our side, then the end of the peer's,
 // by itself or after a second, and when no operation is under way any more, the descriptor. It also gives starved
-// connections a receive again once buffers have come back.
+// connections a receive again once half of the buffers are the kernel's.
 func (c *conns) shutdown(l *loop) {
-	if c.returned {
+	if len(c.starved) != 0 && c.holding <= receiveBuffers/2 {
 		for _, n := range c.starved {
 			if c.all[n].used && !c.all[n].armed {
 				c.arm(l, n)
 			}
 		}
-		c.starved, c.returned = c.starved[:0], false
+		c.starved = c.starved[:0]
 	}
 	kept := 0
 	for _, n := range c.leaving {

@@ -212,7 +212,7 @@ func features(k Kernel) string {
 func (l *loop) build(cfg *Config) (*found, error) {
 	control := pages(uint64(cfg.MaxSessions) * gateway.ControlSize)
 	streams := pages(cfg.StreamMemory)
-	u, err := ring.NewUring(ring.Config{ArenaSize: slotCount*slotSize + 2*page + control + streams})
+	u, err := ring.NewUring(ring.Config{ReceiveBuffers: receiveBuffers, ArenaSize: slotCount*slotSize + 2*page + control + streams})
 	if err != nil {
 		return nil, fmt.Errorf("core: %w", err)
 	}

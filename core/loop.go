@@ -115,7 +115,6 @@ func (l *loop) turn() {
 	}
 	for i := range l.held {
 		l.complete(&l.held[i])
-		l.conns.returned = true // buffers may have come back before a receive ended for want of them
 	}
 	l.held = l.held[:0]
 	for i := range l.done {
