@@ -15,6 +15,7 @@ const (
 	tagReceive
 	tagSend  // SendNow: completes only when it was short
 	tagRest  // Send of what a short one left
+	tagShut  // Shutdown, which the kernel carries out later than the rest
 	tagQuiet // nothing to be done when it completes
 	tagBlock
 	tagHeader
@@ -56,6 +57,7 @@ type conn struct {
 	leaving    bool   // nothing is read any more; waiting for the peer to close, then for our operations to end
 	cut        bool   // shut down in both directions
 	drained    bool   // the peer has closed
+	shutting   uint8  // Shutdowns under way: until they have ended the descriptor must stay ours
 	last       uint64 // when it was told to close (mono)
 }
 
@@ -121,6 +123,8 @@ func (l *loop) complete(done *ring.Completion) {
 		c.cutShort(l, n, done)
 	case tagRest:
 		c.rested(l, n, done)
+	case tagShut:
+		c.all[n].shutting--
 	case tagBlock:
 		l.written(n, done.Res)
 	case tagHeader:
@@ -230,7 +234,7 @@ func (c *conns) cutShort(l *loop, n int32, done *ring.Completion) {
 		c.sendRest(l, n, uint32(sent))
 	default: // broken: nothing more may be sent; the receive ends too and says so
 		l.gateway.Short(n, 0)
-		l.ops = append(l.ops, ring.Op{Code: ring.Shutdown, File: c.all[n].fd, Len: 2, Tag: tag(tagQuiet, 0)})
+		c.shut(l, n, shutBoth)
 	}
 }
 
@@ -305,6 +309,19 @@ func (c *conns) shutdown(l *loop) {
 	c.leaving = c.leaving[:kept]
 }
 
+// How a connection is shut down (shutdown(2)).
+const (
+	shutSend = 1
+	shutBoth = 2
+)
+
+// shut shuts a connection down, one way or both. The kernel does it on a thread of its own, after what was submitted with
+// it; closing the descriptor before would let it hit the next connection of that number.
+func (c *conns) shut(l *loop, n int32, how uint32) {
+	c.all[n].shutting++
+	l.ops = append(l.ops, ring.Op{Code: ring.Shutdown, File: c.all[n].fd, Len: how, Tag: tag(tagShut, n)})
+}
+
 // leave moves one connection on. True: it is closed.
 func (c *conns) leave(l *loop, n int32) bool {
 	cn := &c.all[n]
@@ -313,15 +330,15 @@ func (c *conns) leave(l *loop, n int32) bool {
 			return false
 		}
 		cn.leaving = false
-		l.ops = append(l.ops, ring.Op{Code: ring.Shutdown, File: cn.fd, Len: 1, Tag: tag(tagQuiet, 0)})
+		c.shut(l, n, shutSend)
 		return false
 	}
 	if !cn.cut && (cn.drained || l.mono-cn.last >= lingerClose) {
 		cn.cut = true
-		l.ops = append(l.ops, ring.Op{Code: ring.Shutdown, File: cn.fd, Len: 2, Tag: tag(tagQuiet, 0)})
+		c.shut(l, n, shutBoth)
 		return false
 	}
-	if !cn.cut || !cn.drained || cn.armed || cn.resting {
+	if !cn.cut || !cn.drained || cn.armed || cn.resting || cn.shutting != 0 {
 		return false
 	}
 	l.ops = append(l.ops, ring.Op{Code: ring.Close, File: cn.fd, Tag: tag(tagQuiet, 0)})
