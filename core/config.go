@@ -49,6 +49,8 @@ type Config struct {
 	Heartbeat     time.Duration // the server's own silence before it sends a heartbeat
 
 	Log func(line string) // for people; called off the hot path only; may be nil
+
+	kernel func(arena uint64) (Kernel, error) // tests put another kernel below; nil: io_uring
 }
 
 // Instrument is one tradable instrument. Prices are wire integers: 1/10^PriceDecimals.

@@ -212,16 +212,20 @@ func features(k Kernel) string {
 func (l *loop) build(cfg *Config) (*found, error) {
 	control := pages(uint64(cfg.MaxSessions) * gateway.ControlSize)
 	streams := pages(cfg.StreamMemory)
-	u, err := ring.NewUring(ring.Config{ReceiveBuffers: receiveBuffers, ArenaSize: slotCount*slotSize + 2*page + control + streams})
+	newKernel := cfg.kernel
+	if newKernel == nil {
+		newKernel = uring
+	}
+	k, err := newKernel(slotCount*slotSize + 2*page + control + streams)
 	if err != nil {
 		return nil, fmt.Errorf("core: %w", err)
 	}
-	l.kernel = u
-	at := u.Base()
+	l.kernel = k
+	at := k.Base()
 	take := func(n uint64) uint64 { at += n; return at - n }
 	l.files.slots, l.files.header, l.files.mail = take(slotCount*slotSize), take(page), take(page)
 	controlOff, streamsOff := take(control), take(streams)
-	arena := u.Arena()
+	arena := k.Arena()
 	l.engine = engine.New()
 	f, err := l.recovered(cfg, gateway.Config{
 		Secret: cfg.Secret, Connections: cfg.MaxSessions,
@@ -238,6 +242,10 @@ func (l *loop) build(cfg *Config) (*found, error) {
 	}
 	l.writer = journal.NewWriter(journal.Config{ID: f.id, State: f.state, Slots: slots})
 	return f, nil
+}
+
+func uring(arena uint64) (Kernel, error) {
+	return ring.NewUring(ring.Config{ReceiveBuffers: receiveBuffers, ArenaSize: arena})
 }
 
 const page = 4096

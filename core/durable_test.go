@@ -1,0 +1,96 @@
+package core
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"matcher/ring"
+	"matcher/wire/ouch"
+)
+
+// slowDisk is a kernel whose durable writes end only while it is open: what the disk holds is not known before.
+type slowDisk struct {
+	*ring.Uring
+	shut atomic.Bool
+	held []ring.Completion
+}
+
+func (k *slowDisk) Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]ring.Completion, error) {
+	if !k.shut.Load() {
+		done = append(done, k.held...)
+		k.held = k.held[:0]
+	}
+	if len(done) != 0 {
+		w = ring.Wait{}
+	}
+	before := len(done)
+	w.Until = min(w.Until, int64(time.Millisecond))
+	done, err := k.Uring.Turn(ops, done, w)
+	kept := before
+	for _, c := range done[before:] {
+		if k.shut.Load() && kindOf(c.Tag) == tagBlock {
+			k.held = append(k.held, c)
+			continue
+		}
+		done[kept] = c
+		kept++
+	}
+	return done[:kept], err
+}
+
+// TestNothingLeavesBeforeItIsDurable: in sync mode no answer leaves while the write that holds it has not ended; in async
+// mode it does.
+func TestNothingLeavesBeforeItIsDurable(t *testing.T) {
+	for _, durability := range []Durability{Sync, Async} {
+		var disk *slowDisk
+		c := config(t)
+		c.Durability = durability
+		c.kernel = func(arena uint64) (Kernel, error) {
+			u, err := ring.NewUring(ring.Config{ReceiveBuffers: receiveBuffers, ArenaSize: arena})
+			disk = &slowDisk{Uring: u}
+			return disk, err
+		}
+		s := open(t, c)
+		maker, taker := dial(t, s, "U0", 0), dial(t, s, "U1", 0)
+		maker.order('S', 100, 1_000_000, '0')
+		maker.settle()
+		disk.shut.Store(true)
+		got := make(chan bool, 2)
+		go func() { maker.until(ouch.TypeExecuted); got <- true }()
+		go func() {
+			for range 20 { // more blocks than may be in flight
+				taker.order('B', 1, 1_000_000, '0')
+				if err := taker.Flush(); err != nil {
+					break
+				}
+				time.Sleep(2 * time.Millisecond)
+			}
+			taker.settle()
+			got <- true
+		}()
+		select {
+		case <-got:
+			if durability == Sync {
+				t.Fatal("an answer left before it was durable")
+			}
+		case <-time.After(200 * time.Millisecond):
+			if durability == Async {
+				t.Fatal("no answer in async mode while the disk is slow")
+			}
+		}
+		disk.shut.Store(false)
+		for range 2 {
+			select {
+			case <-got:
+			case <-time.After(5 * time.Second):
+				t.Fatal("no answer after the disk had done its work")
+			}
+			if durability == Async {
+				break // the first was taken above
+			}
+		}
+		stop(t, s)
+		verify(t, c.Journal)
+	}
+}
