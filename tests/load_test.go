@@ -164,7 +164,10 @@ func (s *loadSession) login(addr, user string) error {
 		return err
 	}
 	if p, size, err := soupbin.Next(s.in[:n]); err != nil || size != n || p.Type != soupbin.LoginAccepted {
-		return fmt.Errorf("login of %s: answered with %q (%v)", user, s.in[:n], err)
+		if err == nil {
+			err = errors.New("not a Login Accepted")
+		}
+		return fmt.Errorf("login of %s: answered with %q: %w", user, s.in[:n], err)
 	}
 	enter := ouch.EnterOrder{
 		Side: 'B', Quantity: 100, Symbol: ouch.Symbol("AAPL"), TimeInForce: '0', Display: 'Y', Capacity: 'P', Sweep: 'N',
