@@ -48,6 +48,8 @@ Lower one of these limits, or allow more.`},
 		{"E1010", exitEnvironment, "this platform cannot run the server", `The server needs Linux with io_uring. The tools that only read (replay, journal, import, explain) run everywhere.`},
 		{"E1011", exitEnvironment, "the journal cannot be written", `The disk or the file system refused a write or a sync. After a failed sync nobody knows what the disk holds, so the server
 stops, and answers nothing that is not safe. Find the cause (dmesg), then start again: the journal is checked in full.`},
+		{"E1012", exitEnvironment, "too many open files", `Each connection is an open file, and the journal needs a few.
+  ulimit -n 65536   in the shell that starts the server, LimitNOFILE=65536 in a systemd unit`},
 
 		{"E2001", exitUsage, "the price is not on the tick", `An instrument trades in steps of its tick. The nearest prices that are on it are given as the fix.`},
 		{"E2002", exitUsage, "not an exact decimal number", `Prices and quantities are plain decimals: digits, with a point and more digits if need be. No sign, no exponent, no commas.

@@ -93,6 +93,11 @@ func diskFault(cfg *core.Config, err error) *fault {
 			Code: "E1004", What: "no space for the journal " + cfg.Journal, Why: "a segment of " + sizeText(uint64(cfg.Segment)) + " is laid out before it is used",
 			Fix: "df -h " + quoteAll([]string{cfg.Journal}), Or: "a smaller journal.segment",
 		}
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return &fault{
+			Code: "E1012", What: "the server may not open enough files: " + last(err), Why: "each connection is one, and the journal needs a few",
+			Fix: "ulimit -n 65536",
+		}
 	case errors.As(err, &write):
 		return &fault{
 			Code: "E1011", What: "the journal " + cfg.Journal + " cannot be written: " + last(err), Why: "nothing that was not safe was answered; the server has stopped",
