@@ -135,7 +135,8 @@ func TestSpinYieldsWhileTheDiskIsBusy(t *testing.T) {
 		t.Error(err)
 	}
 	slices.Sort(trips)
-	if trips[rounds/2] > time.Millisecond {
-		t.Errorf("the other thread took %v to answer, in the middle of %d", trips[rounds/2], rounds)
+	// The quickest tell: on a busy machine any trip may wait for others, but without a yield none is quick.
+	if quick := trips[rounds/10]; quick > time.Millisecond {
+		t.Errorf("the other thread took %v to answer, in the quickest tenth of %d", quick, rounds)
 	}
 }
