@@ -58,6 +58,7 @@ type Uring struct {
 	enterFD    int
 	enterFlags uintptr
 	enters     uint64
+	yields     uint64  // times a spin gave the cpu away
 	argAddr    uintptr // of an enterArg outside the Go heap
 	timeout    *timespec64
 
@@ -79,6 +80,9 @@ func (u *Uring) Base() uint64 { return u.base }
 
 // Enters returns how often io_uring_enter(2) has been called.
 func (u *Uring) Enters() uint64 { return u.enters }
+
+// Yields returns how often a spin has given the cpu away because a durable write was in flight.
+func (u *Uring) Yields() uint64 { return u.yields }
 
 // Turn submits ops in their order, waits as w says until something has completed, and returns done with the completions
 // appended, in the order in which they came about. It does not wait if there is a completion already. All of ops goes to
@@ -154,6 +158,7 @@ func (u *Uring) wait(done []Completion, w Wait, start time.Time) ([]Completion, 
 // With yield it gives the cpu away once instead: the kernel thread that ends a write may need this very cpu.
 func (u *Uring) watch(yield bool) bool {
 	if yield {
+		u.yields++
 		_, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 		return u.ready()
 	}
