@@ -219,7 +219,7 @@ func TestCrash(t *testing.T) {
 			}
 			a.settle()
 			if durability == Async {
-				time.Sleep(100 * time.Millisecond) // longer than the linger: the copy holds what was sent
+				time.Sleep(300 * time.Millisecond) // longer than the linger: the copy holds what was sent
 			}
 			old := c.Journal
 			c.Journal = crash(t, old)
