@@ -71,8 +71,9 @@ type User struct {
 	Hash [32]byte
 }
 
-// check says what is wrong with a configuration by itself; what the journal has to say against it comes later.
-func (c *Config) check() error {
+// Check says what is wrong with a configuration by itself; what the journal has to say against it comes with Open. The
+// error wraps ErrConfig.
+func (c *Config) Check() error {
 	switch {
 	case c.Durability != Sync && c.Durability != Async:
 		return fmt.Errorf("%w: durability %d is not offered", ErrConfig, c.Durability)
@@ -80,7 +81,7 @@ func (c *Config) check() error {
 		return fmt.Errorf("%w: a segment of %d bytes; it must be a multiple of %d, at least %d", ErrConfig, c.Segment, page, MinSegment)
 	case c.MaxSessions < 1 || c.MaxSessions > 1<<20:
 		return fmt.Errorf("%w: %d sessions", ErrConfig, c.MaxSessions)
-	case c.MaxOrders < 1 || c.MaxUsers < 1 || c.MaxUsers > 65_534:
+	case c.MaxOrders < 1 || c.MaxOrders > engine.MaxOrders || c.MaxUsers < 1 || c.MaxUsers > engine.MaxUsers:
 		return fmt.Errorf("%w: %d orders and %d users", ErrConfig, c.MaxOrders, c.MaxUsers)
 	}
 	symbols, names := map[string]bool{}, map[string]bool{}

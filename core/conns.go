@@ -179,6 +179,7 @@ func (c *conns) received(l *loop, n int32, done *ring.Completion) {
 		c.holding++
 	}
 	if done.Filled && done.Res > 0 {
+		l.gateway.Heard(n, l.mono)
 		c.queue = append(c.queue, receipt{
 			conn: n, generation: cn.generation, len: uint32(done.Res), off: done.Off, buffer: done.Buffer, filled: true,
 		})
@@ -260,7 +261,7 @@ func (c *conns) rested(l *loop, n int32, done *ring.Completion) {
 	}
 }
 
-// shut journals the end of sessions and begins to close what the gateway gave up.
+// shut begins to close what the gateway gave up, and journals the end of sessions.
 func (l *loop) shut() {
 	l.closed = l.gateway.Closing(l.closed[:0])
 	for i := range l.closed {
@@ -268,23 +269,23 @@ func (l *loop) shut() {
 		c := &l.conns.all[cl.Conn]
 		c.leaving, c.last = true, l.mono
 		l.conns.leaving = append(l.conns.leaving, cl.Conn)
-		if cl.User != 0 && l.state == serving {
-			l.disconnected(cl.User, cl.Cause)
+		if cl.User != 0 {
+			l.gone = append(l.gone, *cl)
 		}
 	}
+	l.disconnected()
 }
 
-// disconnected journals that a user has no connection any more.
-func (l *loop) disconnected(user uint16, cause uint8) {
-	for !l.writer.Room() && l.err == nil {
-		l.drain()
+// disconnected journals which users have no connection any more, as soon as the journal has room.
+func (l *loop) disconnected() {
+	n := 0
+	for n < len(l.gone) && l.writer.Room() && l.state == serving {
+		l.cmd = engine.Command{Header: engine.Header{Kind: engine.KindDisconnect, User: l.gone[n].User}}
+		l.cmd.Disconnect().Cause = l.gone[n].Cause
+		l.apply(&l.cmd)
+		n++
 	}
-	if l.err != nil {
-		return
-	}
-	l.cmd = engine.Command{Header: engine.Header{Kind: engine.KindDisconnect, User: user}}
-	l.cmd.Disconnect().Cause = cause
-	l.apply(&l.cmd)
+	l.gone = l.gone[:copy(l.gone, l.gone[n:])]
 }
 
 // shutdown moves every leaving connection on: first our last bytes and the end of our side, then the end of the peer's,

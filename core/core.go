@@ -145,7 +145,7 @@ func (s *Server) open(cfg *Config) (_ *loop, err error) {
 			s.pipe.close()
 		}
 	}()
-	if err := cfg.check(); err != nil {
+	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
 	cpu := pin(cfg)

@@ -1,12 +1,16 @@
 package core
 
 import (
+	"bytes"
+	"errors"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"matcher/ring"
 	"matcher/wire/ouch"
+	"matcher/wire/soupbin"
 )
 
 // slowDisk is a kernel whose durable writes end only while it is open: what the disk holds is not known before.
@@ -92,5 +96,50 @@ func TestNothingLeavesBeforeItIsDurable(t *testing.T) {
 		}
 		stop(t, s)
 		verify(t, c.Journal)
+	}
+}
+
+// TestStalledDisk: while the disk stands still nobody is taken for silent, and a venue that is told to stop says why it
+// cannot instead of waiting for ever.
+func TestStalledDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for the end of patience")
+	}
+	var disk *slowDisk
+	c := config(t)
+	c.ClientTimeout = 500 * time.Millisecond
+	c.kernel = func(arena uint64) (Kernel, error) {
+		u, err := ring.NewUring(ring.Config{ReceiveBuffers: receiveBuffers, ArenaSize: arena})
+		disk = &slowDisk{Uring: u}
+		return disk, err
+	}
+	s := open(t, c)
+	a := dial(t, s, "U0", 0)
+	n := flooder(t, s, "U1") // never heard of again: it is what fills the journal
+	disk.shut.Store(true)
+	cancel := soupbin.AppendUnsequenced(nil, (&ouch.CancelOrder{UserRefNum: 1}).Append(nil))
+	_ = n.SetWriteDeadline(time.Now().Add(time.Second))
+	for err := error(nil); err == nil; { // until nothing is read any more
+		_, err = n.Write(bytes.Repeat(cancel, 10_000))
+	}
+	for range 15 { // longer than the timeout
+		a.order('B', 1, 1_000_000, '0')
+		if err := a.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	disk.shut.Store(false)
+	a.settle()
+	disk.shut.Store(true)
+	a.order('B', 1, 1_000_000, '0')
+	if err := a.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond)
+	start := time.Now()
+	s.Stop()
+	if _, err := s.Run(); !errors.Is(err, syscall.ENOSPC) || time.Since(start) > 10*time.Second {
+		t.Fatalf("stopped after %v: %v", time.Since(start), err)
 	}
 }

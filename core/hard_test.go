@@ -296,3 +296,35 @@ func TestAsyncSessionAfterLostEpoch(t *testing.T) {
 	}
 	stop(t, s)
 }
+
+// TestExpiredDuringAsyncCrash: an order that came due while the venue was down is told as expired in the new session.
+func TestExpiredDuringAsyncCrash(t *testing.T) {
+	c := config(t)
+	c.Durability = Async
+	s := open(t, c)
+	a := dial(t, s, "U0", 1)
+	for _, ttl := range []uint32{1, 1000} {
+		a.ref++
+		a.send(&ouch.EnterOrder{
+			UserRefNum: a.ref, Side: 'S', Quantity: 1, Symbol: ouch.Symbol("AAPL"), Price: 1_000_000, TimeInForce: '6',
+			Display: 'Y', Capacity: 'P', Sweep: 'N', CrossType: 'N',
+			Appendage: (&ouch.Options{Present: ouch.Tag15ExpireTime, ExpireTime: ttl}).Append(nil),
+		})
+	}
+	a.settle()
+	time.Sleep(100 * time.Millisecond) // longer than the linger
+	old := c.Journal
+	c.Journal = crash(t, old)
+	stop(t, s)
+	time.Sleep(time.Second) // the first order's life
+	for range 2 {
+		s = open(t, c)
+		b := dial(t, s, "U0", 1)
+		b.until('C')
+		if b.types() != "SAAC" {
+			t.Fatalf("the new session begins with %s", b.types())
+		}
+		stop(t, s)
+	}
+	verify(t, c.Journal)
+}

@@ -62,10 +62,11 @@ type loop struct {
 
 	sends   []gateway.Send
 	closed  []gateway.Closed
-	marks   []gateway.Mark // of sealed blocks that are not durable
-	sealed  []sealed       // those blocks, oldest first
-	opened  uint64         // when the open block got its first command (mono)
-	service uint64         // when the timers are looked at next (mono)
+	gone    []gateway.Closed // sessions whose end is not journaled yet
+	marks   []gateway.Mark   // of sealed blocks that are not durable
+	sealed  []sealed         // those blocks, oldest first
+	opened  uint64           // when the open block got its first command (mono)
+	service uint64           // when the timers are looked at next (mono)
 	memory  reserves
 	fence   bool   // the next block is the first of its epoch
 	more    bool   // there is more to send right away
@@ -172,6 +173,9 @@ func (l *loop) work() {
 	}
 	l.blocked = false
 	for r := l.conns.next(); r != nil && l.writer.Room(); r = l.conns.next() {
+		if l.writer.Pending() != 0 && l.writer.InFlight() < writesInFlight {
+			return // a whole block is ready: it must not wait for the rest
+		}
 		if l.conns.stale(r) {
 			l.conns.recycle(l, r)
 			continue
@@ -208,7 +212,7 @@ func (l *loop) apply(cmd *engine.Command) {
 	for i := range l.events {
 		if ev := &l.events[i]; ev.Flags&engine.EventTaker != 0 {
 			engine.FillOf(&l.fill, cmd, &l.events[i-1], ev)
-			for !l.writer.Fill(l.fill.Cell()) && l.err == nil {
+			for !l.writer.Fill(l.fill.Cell()) && !l.stuck() {
 				l.drain()
 			}
 		}
@@ -219,7 +223,7 @@ func (l *loop) apply(cmd *engine.Command) {
 	}
 	l.commands++
 	l.told += uint64(len(l.events))
-	if l.writer.Size() >= fullBlock {
+	if l.writer.Size() >= fullBlock && l.state == serving {
 		l.close(0) // between two commands: a block that fills up by itself would tie itself to the next (`more`)
 	}
 }
@@ -230,6 +234,7 @@ func (l *loop) drain() {
 	l.submit()
 	done, err := l.kernel.Turn(l.ops, l.done[:0], ring.Wait{Policy: l.cfg.Wait, Until: idleWait, DiskBusy: true})
 	l.done, l.ops = done, l.ops[:0]
+	l.clock()
 	if err != nil {
 		l.fail(fmt.Errorf("core: the kernel gave up: %w", err))
 	}
@@ -242,6 +247,19 @@ func (l *loop) drain() {
 	}
 }
 
+// stuck says whether there is no sense in waiting for the journal any more: it has failed, or an orderly end was asked for
+// long ago and it still has no room.
+func (l *loop) stuck() bool {
+	if l.err == nil && l.asked {
+		if l.patient == 0 {
+			l.patient = l.mono + stopWait
+		} else if l.mono >= l.patient+9*stopWait {
+			l.fail(fmt.Errorf("core: %w: the journal has no room for the end of what was begun", syscall.ENOSPC))
+		}
+	}
+	return l.err != nil
+}
+
 // due does what time asks for: expiries as a journaled Tick, heartbeats, timeouts.
 func (l *loop) due() {
 	if at, ok := l.engine.Deadline(); ok && at <= l.time && l.writer.Room() && l.state == serving {
@@ -251,7 +269,7 @@ func (l *loop) due() {
 	}
 	if l.mono >= l.service {
 		l.service = l.mono + serviceEvery
-		l.gateway.Service(l.mono, serviceShare)
+		l.gateway.Service(l.mono, serviceShare, l.blocked || !l.writer.Room() || len(l.conns.starved) != 0)
 		l.conns.service(l)
 		l.space()
 	}
@@ -271,7 +289,11 @@ func (l *loop) flush() {
 
 // finish ends the loop once everything of a stopping venue is durable and sent, or a reader is too slow to wait for.
 func (l *loop) finish() {
-	if l.state != stopping || !l.writer.Empty() || l.writer.Pending() != 0 || l.writer.InFlight() != 0 {
+	if l.state != stopping {
+		return
+	}
+	if !l.writer.Empty() || l.writer.Pending() != 0 || l.writer.InFlight() != 0 {
+		l.stuck()
 		return
 	}
 	if l.mono >= l.patient || !l.more && len(l.ops) == 0 && !l.conns.busy() {
@@ -281,10 +303,7 @@ func (l *loop) finish() {
 
 // stop begins an orderly end: one last command, so that the last block can say that it is the last.
 func (l *loop) stop() {
-	for tries := 0; !l.writer.Room() && l.err == nil; tries++ {
-		if tries == int(10*stopWait/idleWait) {
-			l.fail(fmt.Errorf("core: %w: the journal has no room for the end of what was begun", syscall.ENOSPC))
-		}
+	for !l.writer.Room() && !l.stuck() {
 		l.drain()
 	}
 	if l.err != nil {

@@ -2,6 +2,7 @@ package core
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -53,6 +54,7 @@ func (l *loop) recovered(cfg *Config, gc gateway.Config) (*found, error) {
 		if _, err := rand.Read(f.id[:]); err != nil {
 			return nil, fmt.Errorf("core: a name for the journal: %w", err)
 		}
+		l.engine.Salt(salt())
 		gc.Engine = l.engine
 		l.gateway = gateway.New(gc)
 		return f, l.plan(cfg)
@@ -63,6 +65,7 @@ func (l *loop) recovered(cfg *Config, gc gateway.Config) (*found, error) {
 	defer func() { _ = j.Close() }() // it was only read
 	f := &found{}
 	l.engine = j.Engine()
+	l.engine.Salt(salt())
 	gc.Engine = l.engine
 	l.gateway = gateway.New(gc)
 	if err := l.rerun(j); err != nil {
@@ -76,6 +79,13 @@ func (l *loop) recovered(cfg *Config, gc gateway.Config) (*found, error) {
 		f.torn = fmt.Sprintf("a torn tail of %d bytes stays behind in %s at offset %d, never acknowledged", t.Bytes, t.File, t.Offset)
 	}
 	return f, l.plan(cfg)
+}
+
+// salt returns what makes the engine's memory layout this process's own. It shows in nothing that is told or journaled.
+func salt() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // it never fails (crypto/rand)
+	return binary.LittleEndian.Uint64(b[:])
 }
 
 // rerun executes the journal and lets the gateway write every user's stream anew.
@@ -128,6 +138,10 @@ func (l *loop) plan(cfg *Config) error {
 	orders, users := uint64(cfg.MaxOrders), uint64(cfg.MaxUsers)
 	if limits := l.engine.Limits(); limits.MaxOrders != 0 { // the venue is as large as the journal says
 		orders, users = uint64(limits.MaxOrders), uint64(limits.MaxUsers)
+		if limits.MaxOrders != cfg.MaxOrders || limits.MaxUsers != cfg.MaxUsers {
+			l.log(fmt.Sprintf("note: the venue keeps max_orders = %d and max_users = %d, as the journal was begun",
+				limits.MaxOrders, limits.MaxUsers))
+		}
 	}
 	chunks := (users + 1) * gateway.ChunkSize // the last packets of a chunk may leave each user in need of a new one
 	l.memory.cancels = chunks + orders*gateway.CanceledMemory + 1<<20

@@ -72,6 +72,13 @@ func (e *Engine) auditUser(index uint16) (int, error) {
 		before, last = slot, o.reference
 		n++
 	}
+	terms := uint64(0)
+	for idx, ref := range u.last {
+		terms += refTerm(index, uint8(idx), ref)
+	}
+	if terms != u.lastTerm {
+		return 0, fmt.Errorf("engine: the UserRefNums of user %d are not in the hash as they are", index)
+	}
 	if u.tail != before {
 		return 0, fmt.Errorf("engine: the list of user %d does not end at its last order", index)
 	}

@@ -39,6 +39,8 @@ type Engine struct {
 	symbols     symbolTable
 	users       []user // by index; 0 is the venue
 	rules       Rules
+	definitions uint64 // hash of rules and instruments
+	salt        uint64
 	day         Day
 	open        bool // a trading day is open
 	gate        bool // order entry is closed for all
@@ -66,7 +68,8 @@ type instrument struct {
 // user is one account.
 type user struct {
 	def      User
-	last     []uint32 // last UserRefNum by channel (tag 28); grows to 256 when a channel other than 0 is used
+	last     []uint32 // last UserRefNum by channel (tag 28)
+	lastTerm uint64   // their part of the state hash
 	sent     uint64   // messages so far: the number of the last one
 	first    book.Slot
 	tail     book.Slot // live orders, in order of reference
@@ -81,9 +84,16 @@ func New() *Engine {
 		instruments: make([]instrument, 1),
 		users:       make([]user, 1),
 		symbols:     newSymbolTable(),
-		refs:        newRefTable(1),
+		refs:        newRefTable(1, 0),
 	}
 }
+
+// Salt makes the places of orders in memory unpredictable, so that no client can choose UserRefNums that collide. It shows
+// in nothing but time: events, state and hashes are the same for every salt. It is called before the first command.
+func (e *Engine) Salt(salt uint64) { e.salt = salt }
+
+// channels is how many numbering channels (tag 28) an account has.
+const channels = 256
 
 // Apply carries out one command and appends what it caused to events, in order of happening (rule 2.7). The caller has
 // stamped Seq, one above the last, and Time, not below the last. The slice that is returned is the caller's again.
@@ -96,7 +106,7 @@ func (e *Engine) Apply(events []Event, cmd *Command) []Event {
 	}
 	e.seq, e.time = cmd.Seq, cmd.Time
 	e.out = events
-	if e.due <= e.time {
+	if e.due <= e.time && cmd.Kind != KindRestart { // a Restart may begin new streams: what expires is told in those
 		e.expire()
 	}
 	switch cmd.Kind {

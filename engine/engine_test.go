@@ -146,7 +146,7 @@ func TestNoAllocations(t *testing.T) {
 func TestRefTable(t *testing.T) {
 	const n = 500
 	r := rand.New(rand.NewPCG(5, 6))
-	table, twin := newRefTable(n), map[uint64]book.Slot{}
+	table, twin := newRefTable(n, 12345), map[uint64]book.Slot{}
 	var keys []uint64
 	for i := range 100_000 {
 		if len(keys) < n && r.IntN(2) == 0 {

@@ -35,8 +35,8 @@ func (e *Engine) touchBook(index uint16) {
 }
 
 // Hash returns the hash of the state: every queued order with its place in time, its price, owner, number and lifetime,
-// every account, every counter. What decides no match (ClOrdID, capacity, which of the three sale letters) is not in it:
-// the output hash covers it.
+// every account, every counter, every definition. Not in it, but in the output hash as they happen: ClOrdID, capacity,
+// which of the three sale letters, and how much of its chain an order has executed.
 func (e *Engine) Hash() uint64 {
 	h := &e.hashes
 	for _, i := range h.users {
@@ -66,13 +66,7 @@ func (e *Engine) userTerm(index uint16) uint64 {
 	}
 	f := u.def.Firm
 	firm := uint64(f[0]) | uint64(f[1])<<8 | uint64(f[2])<<16 | uint64(f[3])<<24
-	t := mum(uint64(index)<<1^flag^firm<<32^k0, u.sent^k1)
-	for idx, ref := range u.last {
-		if ref != 0 {
-			t += mum(uint64(index)<<8^uint64(idx)^k2, uint64(ref)^k3)
-		}
-	}
-	return t
+	return mum(uint64(index)<<1^flag^firm<<32^k0, u.sent^k1) + u.lastTerm
 }
 
 // venueTerm covers what belongs to no user and no book. Time and the last sequence number are in the journal beside the
@@ -85,8 +79,10 @@ func (e *Engine) venueTerm() uint64 {
 	if e.gate {
 		flags |= 2
 	}
+	s := &e.day.Session
+	session := symbolKey([8]byte(s[:8])) ^ uint64(s[8])<<17 ^ uint64(s[9])<<41
 	return mum(e.reference^k0, e.match^k1) ^ mum(e.priority^k2, flags^k3) ^
-		mum(uint64(len(e.users))<<32^uint64(len(e.instruments))^k4, e.day.Midnight^k0)
+		mum(uint64(len(e.users))<<32^uint64(len(e.instruments))^k4, e.day.Midnight^k0) ^ mum(e.definitions^k1, session^k2)
 }
 
 const (
@@ -107,8 +103,8 @@ func mum(a, b uint64) uint64 {
 func weight(o *order, priority uint64) uint64 {
 	place := uint64(o.price)<<16 ^ uint64(o.instrument)
 	owner := uint64(o.user)<<8 ^ uint64(bookSide(o.side))<<1 ^ uint64(o.class())
-	name := uint64(o.ref)<<32 | uint64(o.group)<<16 | uint64(o.tif)<<8 | uint64(o.idx)
-	return mum(o.reference^k0, priority^k1) ^ mum(place^k2, owner^k3) ^ mum(o.expire^k4, name^k0)
+	name := uint64(o.ref)<<32 | uint64(o.group)<<16 | uint64(o.tif)<<8 | uint64(o.idx) + uint64(o.flags)<<56
+	return mum(o.reference^k0, priority^k1) ^ mum(place^k2, owner^k3) ^ mum(o.expire^k4, name^k0) ^ name*k1
 }
 
 // FoldOutput folds events into a hash of all output since the start (0). It does not matter in how many pieces the events

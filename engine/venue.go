@@ -20,6 +20,9 @@ func (e *Engine) venue(cmd *Command) {
 		e.setDay(cmd.Day())
 	case KindRestart:
 		e.restart(cmd.Restart())
+		if e.due <= e.time {
+			e.expire()
+		}
 	case KindGate:
 		e.gate = cmd.Gate().Closed != 0
 	case KindTick, KindDisconnect:
@@ -28,16 +31,23 @@ func (e *Engine) venue(cmd *Command) {
 	}
 }
 
+// MaxOrders and MaxUsers bound what Rules may ask for.
+const (
+	MaxOrders = book.MaxOrders
+	MaxUsers  = 65_534
+)
+
 // size makes room for what the rules allow. Everything a live order needs is allocated here.
 func (e *Engine) size(r *Rules) {
 	if e.orders != nil || r.MaxOrders == 0 || r.MaxOrders > book.MaxOrders {
 		return
 	}
 	e.rules = *r
+	e.definitions = mum(uint64(r.Version)<<32^uint64(r.MaxOrders)^k3, uint64(r.MaxUsers)^k4)
 	n := int(r.MaxOrders)
 	e.orders = book.NewOrders(n)
 	e.live = make([]order, n+1)
-	e.refs = newRefTable(n)
+	e.refs = newRefTable(n, e.salt)
 	e.expiries = book.NewExpiries(n)
 	e.fills = make([]book.Fill, 0, 4096)
 }
@@ -67,6 +77,7 @@ func (e *Engine) addInstrument(d *Instrument) {
 		book: book.New(book.Config{Orders: e.orders, MaxPrice: book.Price(d.MaxPrice / d.Tick)}),
 	})
 	e.symbols.put(d.Symbol, index)
+	e.definitions = mum(e.definitions^symbolKey(d.Symbol), d.Tick^k0) + mum(d.MaxPrice^k1, uint64(d.MaxQty)^k2)
 }
 
 // setUser adds an account, or changes the one of that name.
@@ -78,10 +89,10 @@ func (e *Engine) setUser(d *User) {
 			return
 		}
 	}
-	if len(e.users) > int(e.rules.MaxUsers) || len(e.users) == int(AllInstruments) {
+	if len(e.users) > int(min(e.rules.MaxUsers, MaxUsers)) {
 		return
 	}
-	e.users = append(e.users, user{def: *d, last: make([]uint32, 1)})
+	e.users = append(e.users, user{def: *d, last: make([]uint32, channels)})
 	e.touchUser(uint16(len(e.users) - 1))
 	if e.open {
 		e.system(uint16(len(e.users)-1), 'S')
@@ -104,6 +115,9 @@ func (e *Engine) systemAll(event uint8) {
 func (e *Engine) setDay(d *Day) {
 	switch {
 	case d.Event == 'S' && !e.open:
+		if d.Session != e.day.Session {
+			e.renumber()
+		}
 		e.day, e.open = *d, true
 	case d.Event == 'E' && e.open:
 		e.open = false
@@ -121,10 +135,7 @@ func (e *Engine) restart(r *Restart) {
 		return
 	}
 	e.day.Session = r.Session
-	for i := 1; i < len(e.users); i++ {
-		e.users[i].sent = 0
-		e.touchUser(uint16(i))
-	}
+	e.renumber()
 	e.systemAll('S')
 	for _, slot := range e.byReference() {
 		o := &e.live[slot]
@@ -133,6 +144,14 @@ func (e *Engine) restart(r *Restart) {
 		ev.Qty = uint32(e.orders.Leaves(slot))
 		ev.Leaves = ev.Qty
 		ev.ClOrdID, ev.TIF, ev.Display, ev.Capacity, ev.Cross = o.clOrdID, o.tif, o.display, o.capacity, 'N'
+	}
+}
+
+// renumber begins new streams: every user's next message has number 1.
+func (e *Engine) renumber() {
+	for i := 1; i < len(e.users); i++ {
+		e.users[i].sent = 0
+		e.touchUser(uint16(i))
 	}
 }
 

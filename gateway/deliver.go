@@ -21,9 +21,8 @@ const (
 // Deliver appends what a command caused to the streams of the owners: one event, one OUCH message, one number. Nothing is
 // sent before Release. False: the streams have no memory left for all of it.
 func (g *Gateway) Deliver(cmd *engine.Command, events []engine.Event) bool {
-	switch cmd.Kind {
-	case engine.KindDay, engine.KindRestart:
-		g.begin(cmd)
+	if cmd.Kind == engine.KindDay || cmd.Kind == engine.KindRestart {
+		g.begin()
 	}
 	at := cmd.Time - g.zero
 	for i := range events {
@@ -43,22 +42,14 @@ func (g *Gateway) Deliver(cmd *engine.Command, events []engine.Event) bool {
 	return true
 }
 
-// begin takes note of a new day or a new session.
-func (g *Gateway) begin(cmd *engine.Command) {
-	session := cmd.Restart().Session
-	if cmd.Kind == engine.KindDay {
-		d := cmd.Day()
-		g.zero, session = d.Midnight, d.Session
-		if d.Event == 'E' {
-			g.over = true
-			return
-		}
+// begin takes note of a new day or a new session, as the engine has it now.
+func (g *Gateway) begin() {
+	day, open := g.cfg.Engine.Today()
+	g.zero, g.over = day.Midnight, day.Event == 'S' && !open
+	if day.Session != g.session {
+		g.session = day.Session
+		g.streams.restart()
 	}
-	if session == g.session {
-		return
-	}
-	g.session = session
-	g.streams.restart()
 }
 
 // encode appends the OUCH message of an event to b.

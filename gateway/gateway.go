@@ -158,6 +158,9 @@ func (g *Gateway) Gone(c int32) {
 	}
 }
 
+// Heard says that bytes of a connection have arrived, whenever they will be worked off.
+func (g *Gateway) Heard(c int32, now uint64) { g.conns[c].lastIn = now }
+
 // Receive takes the first packet of data from a connection. It returns how many bytes of data it used; true means that
 // the packet is a command and lies in cmd, without Seq and Time. Call again with the rest until nothing is left.
 func (g *Gateway) Receive(c int32, data []byte, now uint64, cmd *engine.Command) (int, bool) {
@@ -165,7 +168,6 @@ func (g *Gateway) Receive(c int32, data []byte, now uint64, cmd *engine.Command)
 	if cn.state != fresh && cn.state != live {
 		return len(data), false
 	}
-	cn.lastIn = now
 	if cn.skip != 0 {
 		n := min(cn.skip, uint32(len(data)))
 		cn.skip -= n

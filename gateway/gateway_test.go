@@ -92,6 +92,7 @@ func (r *rig) turn() {
 // in gives bytes to a connection in pieces of at most n.
 func (r *rig) in(c int32, data []byte, n int) {
 	var cmd engine.Command
+	r.g.Heard(c, r.now)
 	for len(data) > 0 {
 		piece := data[:min(n, len(data))]
 		data = data[len(piece):]
@@ -334,7 +335,7 @@ func TestTimers(t *testing.T) {
 	r := newRig(t, 16)
 	r.g.Open(1, 0)
 	r.login(0, "ALICE", 1)
-	service := func() { r.g.Service(r.now, 1); r.turn() }
+	service := func() { r.g.Service(r.now, 1, false); r.turn() }
 	r.now = second - 1
 	service()
 	if len(r.closing()) != 0 || len(r.out[1]) != 0 {
@@ -369,7 +370,7 @@ func TestLoginTimerIsNotResetByBytes(t *testing.T) {
 	for i := range 12 {
 		r.now = uint64(i) * second / 10
 		r.in(0, []byte{0, 47, 'L', 'A', 'L', 'I', 'C', 'E', ' ', 'K', 'E', 'Y'}[i:i+1], 1)
-		r.g.Service(r.now, 1)
+		r.g.Service(r.now, 1, false)
 	}
 	if len(r.closing()) != 1 {
 		t.Fatal("a login a byte at a time is waited for without end")

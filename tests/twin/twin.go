@@ -78,7 +78,9 @@ func New() *Twin {
 // Apply carries out one command and returns what it caused, in order of happening (rule 2.7).
 func (t *Twin) Apply(cmd *engine.Command) []engine.Event {
 	t.events, t.now = nil, cmd.Time
-	t.expire()
+	if cmd.Kind != engine.KindRestart { // rule 11.8: what expires with a restart is told in the streams as they are then
+		t.expire()
+	}
 	switch cmd.Kind {
 	case engine.KindEnter:
 		t.enter(cmd)
@@ -99,6 +101,9 @@ func (t *Twin) Apply(cmd *engine.Command) []engine.Event {
 		}
 	default:
 		t.operate(cmd)
+	}
+	if cmd.Kind == engine.KindRestart {
+		t.expire()
 	}
 	if err := t.ledger.Fold(cmd, t.events); err != nil && t.fault == nil {
 		t.fault = err
