@@ -17,8 +17,10 @@ type venue struct {
 
 const dayStart = 1_700_000_000_000_000_000
 
-func newVenue(orders uint32) *venue {
-	v := &venue{Engine: New(), time: dayStart}
+func newVenue(orders uint32) *venue { return newVenueOn(New(), orders) }
+
+func newVenueOn(e *Engine, orders uint32) *venue {
+	v := &venue{Engine: e, time: dayStart}
 	var c Command
 	c.Kind = KindRules
 	*c.Rules() = Rules{Header: c.Header, Version: 1, MaxOrders: orders, MaxUsers: 8}
@@ -168,6 +170,54 @@ func TestRefTable(t *testing.T) {
 		}
 		if got := table.get(refKey(7, 0, uint32(i+1))); got != 0 {
 			t.Fatalf("a key that was never put gives %d", got)
+		}
+	}
+}
+
+// TestRefTableCannotBeAimedAt: UserRefNums that would collide without a salt, or with the salt of another process, do not.
+func TestRefTableCannotBeAimedAt(t *testing.T) {
+	const n = 5_000
+	aimed := newRefTable(n, 1)
+	var keys []uint64
+	for ref := uint32(8); len(keys) < n && ref < 1<<31; ref += 8 {
+		key := refKey(1, 0, ref)
+		home := aimed.home(key) & uint64(len(aimed.entries)-1) >> 8 // a sixty-fourth of the table or less
+		if home == 0 {
+			keys = append(keys, key)
+		}
+	}
+	longest := func(salt uint64) (most int) {
+		table := newRefTable(n, salt)
+		for i, key := range keys {
+			table.put(key, book.Slot(i+1))
+		}
+		mask := uint64(len(table.entries) - 1)
+		for _, key := range keys {
+			probes := 0
+			for i := table.home(key); table.entries[i&mask].key != key; i++ {
+				probes++
+			}
+			most = max(most, probes)
+		}
+		return most
+	}
+	if most := longest(1); most < 1000 {
+		t.Fatalf("the keys were not well aimed: %d probes", most)
+	}
+	if most := longest(2); most > 200 {
+		t.Fatalf("%d probes with another salt", most)
+	}
+}
+
+// TestSaltShowsInNothing: the same commands on engines of different salts give the same events and hashes.
+func TestSaltShowsInNothing(t *testing.T) {
+	a, b := New(), New()
+	b.Salt(0xfeedface)
+	va, vb := newVenueOn(a, 4096), newVenueOn(b, 4096)
+	fa, fb := &flow{r: rand.New(rand.NewPCG(1, 1))}, &flow{r: rand.New(rand.NewPCG(1, 1))}
+	for range 10_000 {
+		if FoldOutput(0, va.do(fa.next())) != FoldOutput(0, vb.do(fb.next())) || va.Hash() != vb.Hash() {
+			t.Fatalf("engines differ after command %d", va.Seq())
 		}
 	}
 }

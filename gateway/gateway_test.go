@@ -461,6 +461,30 @@ func TestBeforeLoginOnlyLogin(t *testing.T) {
 	}
 }
 
+// TestDaysAsTheEngineHasThem: what a hand-made journal may hold before and after the day's opening does not confuse numbers.
+func TestDaysAsTheEngineHasThem(t *testing.T) {
+	r := newRig(t, 16)
+	day := func(session string, event byte) *engine.Command {
+		var c engine.Command
+		*c.Day() = engine.Day{Header: engine.Header{Kind: engine.KindDay}, Midnight: midnight, Event: event}
+		copy(c.Day().Session[:], session)
+		return &c
+	}
+	query := &engine.Command{Header: engine.Header{Kind: engine.KindQuery, User: 1}}
+	for _, c := range []*engine.Command{
+		query, day("OTHER00001", 'S'), query, // ignored: a day is open
+		day("OTHER00001", 'E'), query, day("OTHER00002", 'S'), query,
+		{Header: engine.Header{Kind: engine.KindRestart}}, query,
+	} {
+		r.apply(c) // panics if engine and gateway count otherwise
+	}
+	r.turn()
+	r.login(0, "ALICE", 1)
+	if types, _ := r.packets(0); types != "ASSSQ" {
+		t.Fatalf("the last session is %q", types)
+	}
+}
+
 func TestNoAllocations(t *testing.T) {
 	r := newRig(t, 512)
 	r.login(0, "ALICE", 0)

@@ -26,6 +26,7 @@ type answer struct {
 	Order     uint64 `json:"order,omitempty"`
 	Match     uint64 `json:"match,omitempty"`
 	Liquidity string `json:"liquidity,omitempty"`
+	Code      string `json:"code,omitempty"` // of a reject: 0x and two digits
 	Reason    string `json:"reason,omitempty"`
 	Time      uint64 `json:"time,omitempty"` // ns since midnight
 }

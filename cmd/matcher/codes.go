@@ -45,7 +45,8 @@ Lower one of these limits, or allow more.`},
 		{"E1008", exitEnvironment, "the server's thread cannot be pinned to that cpu", `The cpu does not exist, or this process may not use it (taskset, cgroup cpuset).
   taskset -p $$   shows the mask; core.cpu = "auto" chooses one of it, "none" pins nothing`},
 		{"E1009", exitEnvironment, "the address to listen on is not one of this machine's", `Use an address of a local interface ('ip address'), 127.0.0.1 for this machine only, or 0.0.0.0 for all of them.`},
-		{"E1010", exitEnvironment, "this platform cannot run the server", `The server needs Linux with io_uring. The tools that only read (replay, journal, import, explain) run everywhere.`},
+		{"E1010", exitEnvironment, "this platform cannot run the server", `The server needs Linux with io_uring on amd64 or arm64, and only for these is the binary built, tools and all. The packages
+engine, book, journal, replay, wire and client build elsewhere too.`},
 		{"E1011", exitEnvironment, "the journal cannot be written", `The disk or the file system refused a write or a sync. After a failed sync nobody knows what the disk holds, so the server
 stops, and answers nothing that is not safe. Find the cause (dmesg), then start again: the journal is checked in full.`},
 		{"E1012", exitEnvironment, "too many open files", `Each connection is an open file, and the journal needs a few.
@@ -76,7 +77,7 @@ mixed; move the foreign one out. Nothing was changed.`},
 		{"E3007", exitData, "a segment is there twice", `Two files claim the same number. Keep the original. Nothing was changed.`},
 		{"E3008", exitData, "a segment is shorter than it says", `The file was cut or not copied in full. Copy it again. Nothing was changed.`},
 		{"E3009", exitData, "a segment's header is damaged", `The first 4096 bytes of the file are not a valid header. Restore the file from a copy. Nothing was changed.`},
-		{"E3010", exitData, "a line of an order flow cannot be read", `The format of order flow, one command per line, is described in package replay. Line and column of the fault are given.`},
+		{"E3010", exitData, "a line of an order flow cannot be read", `The format of order flow, one command per line, is described in PROTOCOL.md, section 8. Line and column of the fault are given.`},
 		{"E3011", exitData, "the input is not what it was said to be", `The file has another format than the verb reads: an ITCH 5.0 file is a sequence of messages behind two bytes of length each,
 a LOBSTER file has six columns between commas.`},
 

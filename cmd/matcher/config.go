@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"matcher/core"
+	"matcher/engine"
 	"matcher/ring"
 )
 
@@ -54,8 +55,8 @@ func settings() []setting {
 		{"listen", false, setListen},
 		{"core.cpu", false, setCPU},
 		{"core.wait", false, setWait},
-		{"core.max_orders", false, func(c *config, s string) *unfit { return setCount(&c.core.MaxOrders, s, 1, 100_000_000) }},
-		{"core.max_users", false, func(c *config, s string) *unfit { return setCount(&c.core.MaxUsers, s, 1, 65_535) }},
+		{"core.max_orders", false, func(c *config, s string) *unfit { return setCount(&c.core.MaxOrders, s, 1, engine.MaxOrders) }},
+		{"core.max_users", false, func(c *config, s string) *unfit { return setCount(&c.core.MaxUsers, s, 1, engine.MaxUsers) }},
 		{"core.max_sessions", false, func(c *config, s string) *unfit { return setCount(&c.core.MaxSessions, s, 1, 65_535) }},
 		{"core.stream_memory", false, func(c *config, s string) *unfit { return setSize(&c.core.StreamMemory, s, 1<<20, 1<<40) }},
 		{"journal.dir", true, func(c *config, s string) *unfit { return setPath(&c.core.Journal, s) }},

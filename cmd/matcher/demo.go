@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"matcher/core"
@@ -62,6 +64,7 @@ func demoVerb(ctx context.Context, e *env, args []string) error {
 	if *asJSON {
 		d.out = e.Stderr
 	}
+	signal.Ignore(syscall.SIGPIPE) // whoever read our lines may go: the directory is removed all the same
 	remove, err := d.place()
 	if err != nil {
 		return err
@@ -141,9 +144,10 @@ func demoInstrument() core.Instrument {
 // run opens the venue, lets the agents trade, stops everything and replays what was written.
 func (d *demo) run(ctx context.Context) (*summary, error) {
 	cfg, logins := d.config()
+	cfg.Log = func(line string) { say(d.e, line) }
 	server, err := core.Open(cfg)
 	if err != nil {
-		return nil, serverFault(&cfg, err)
+		return nil, d.fault(&cfg, err)
 	}
 	d.say("server  %s, %s", server.Addr(), server.Report())
 	d.say("agents  %d over TCP, seed %d, for %s", d.clients, d.seed, d.length)
@@ -152,7 +156,7 @@ func (d *demo) run(ctx context.Context) (*summary, error) {
 	server.Stop()
 	result, stopped := server.Run()
 	if stopped != nil {
-		return nil, serverFault(&cfg, stopped)
+		return nil, d.fault(&cfg, stopped)
 	}
 	if err != nil {
 		return nil, err
@@ -160,6 +164,19 @@ func (d *demo) run(ctx context.Context) (*summary, error) {
 	s := floor.summary()
 	s.Fills, s.Events, s.JournalBytes, s.Live = result.Fills, result.Events, result.JournalBytes, hashText(result.StateHash)
 	return s, d.prove(s)
+}
+
+// fault is serverFault for a server that has no configuration file to change.
+func (d *demo) fault(cfg *core.Config, err error) error {
+	err = serverFault(cfg, err)
+	var f *fault
+	if errors.As(err, &f) && f.Code == "E1004" {
+		f.Or = "TMPDIR=DIR matcher demo   uses another disk"
+		if d.keep != "" {
+			f.Or = "matcher demo --keep DIR   on another disk"
+		}
+	}
+	return err
 }
 
 // trade runs the agents for the length of the demonstration and prints a line a second.

@@ -70,7 +70,7 @@ func (s *sending) flags() {
 	fs.StringVar(&s.minQty, "min-qty", "", "trade at least this much at once, with --tif ioc")
 	fs.StringVar(&s.symbol, "symbol", "", "of the order that cancel or replace mean: only for the scale, with -c")
 	fs.Uint8Var(&s.decimals, "decimals", 4, "decimals of prices where no configuration says")
-	fs.StringVarP(&s.flow, "file", "f", "", "send a flow (format: package replay), - for standard input. Each user gets a connection, order between users\nis kept. Sending a whole file again, after a crash, is harmless: UserRefNums that were used are ignored\n(but for modify lines, which have none: one that makes an order grow would do so again)")
+	fs.StringVarP(&s.flow, "file", "f", "", "send a flow (format: PROTOCOL.md, section 8), - for standard input. Each user gets a connection, order between users\nis kept. Sending a whole file again, after a crash, is harmless: UserRefNums that were used are ignored\n(but for modify lines, which have none: one that makes an order grow would do so again)")
 	fs.StringVar(&s.keys, "keys", "", "file with lines USER KEY for the users of a flow")
 	fs.IntVar(&s.window, "window", 256, "commands of a flow that may be unanswered, 2 to 4096")
 	fs.BoolVar(&s.strict, "strict", false, "exit 6 if any command of a flow is rejected")

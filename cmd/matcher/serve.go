@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os/signal"
 	"slices"
+	"syscall"
 
 	"github.com/spf13/pflag"
 
@@ -21,6 +23,7 @@ func serveVerb(ctx context.Context, e *env, args []string) error {
 	if _, err := parse(fs, args, 0, 0); err != nil {
 		return err
 	}
+	signal.Ignore(syscall.SIGPIPE) // whoever read our lines may go: the server stays
 	c, err := loadConfig(e, *file, flags())
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -17,7 +18,7 @@ import (
 // serverFault explains why the server could not start, or stopped by itself. The first row that fits explains.
 func serverFault(cfg *core.Config, err error) error {
 	for _, explain := range [...]func(*core.Config, error) *fault{
-		ringFault, listenFault, diskFault, limitsFault,
+		filesFault, ringFault, listenFault, diskFault, limitsFault,
 		func(_ *core.Config, err error) *fault { return dataFault(err) },
 		permissionFault,
 	} {
@@ -27,6 +28,17 @@ func serverFault(cfg *core.Config, err error) error {
 		}
 	}
 	return err
+}
+
+// filesFault: no more files may be open, whatever the file was for.
+func filesFault(_ *core.Config, err error) *fault {
+	if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
+		return nil
+	}
+	return &fault{
+		Code: "E1012", What: "the server may not open enough files: " + last(err), Why: "each connection is one, and the journal and io_uring need a few",
+		Fix: "ulimit -n 65536",
+	}
 }
 
 // ringFault: the kernel gives no io_uring.
@@ -93,10 +105,10 @@ func diskFault(cfg *core.Config, err error) *fault {
 			Code: "E1004", What: "no space for the journal " + cfg.Journal, Why: "a segment of " + sizeText(uint64(cfg.Segment)) + " is laid out before it is used",
 			Fix: "df -h " + quoteAll([]string{cfg.Journal}), Or: "a smaller journal.segment",
 		}
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+	case errors.Is(err, syscall.EFBIG):
 		return &fault{
-			Code: "E1012", What: "the server may not open enough files: " + last(err), Why: "each connection is one, and the journal needs a few",
-			Fix: "ulimit -n 65536",
+			Code: "E1004", What: "a segment of the journal " + cfg.Journal + " may not be as large as " + sizeText(uint64(cfg.Segment)),
+			Why: "the file system, or the limit on the size of files, forbids it", Fix: "ulimit -f unlimited", Or: "a smaller journal.segment",
 		}
 	case errors.As(err, &write):
 		return &fault{
@@ -111,13 +123,39 @@ func diskFault(cfg *core.Config, err error) *fault {
 func limitsFault(cfg *core.Config, err error) *fault {
 	switch {
 	case errors.Is(err, core.ErrConfig):
-		return &fault{Code: "E4113", What: strings.TrimPrefix(err.Error(), core.ErrConfig.Error()+": "), Why: "it does not fit the journal " + cfg.Journal + ", or the rest of the configuration"}
+		return configFault(cfg, err)
 	case errors.Is(err, core.ErrMemory):
 		return &fault{Code: "E1007", What: "the day's answers do not fit into " + sizeText(cfg.StreamMemory), Fix: fmt.Sprintf("core.stream_memory = \"%dMiB\"", max(1, cfg.StreamMemory>>19))}
 	case errors.Is(err, syscall.ENOMEM):
 		return &fault{Code: "E1007", What: "the server's memory cannot be had: " + last(err), Fix: "lower core.stream_memory or core.max_orders"}
 	}
 	return nil
+}
+
+// configFault: the server refuses the configuration. What it calls by the names of the keys gets their section.
+func configFault(cfg *core.Config, err error) *fault {
+	_, said, _ := strings.Cut(err.Error(), core.ErrConfig.Error()+": ")
+	f := &fault{Code: "E4113", Why: "two values of the configuration do not fit each other", cause: err}
+	if there, _ := filepath.Glob(filepath.Join(cfg.Journal, "*.mj")); len(there) > 0 {
+		f.Why = "it does not fit the journal " + cfg.Journal + ", or the rest of the configuration"
+		f.Fix = "the configuration that the journal was made with"
+	}
+	for _, key := range [...]struct{ name, fix string }{
+		{"stream_memory", fmt.Sprintf("core.stream_memory = %q", sizeText(2*cfg.StreamMemory))},
+		{"max_users", fmt.Sprintf("core.max_users = %d", max(int(cfg.MaxUsers), len(cfg.Users)))},
+		{"max_orders", ""},
+		{"max_sessions", ""},
+	} {
+		if !strings.Contains(said, key.name) {
+			continue
+		}
+		said = strings.ReplaceAll(strings.ReplaceAll(said, "core."+key.name, key.name), key.name, "core."+key.name)
+		if key.fix != "" {
+			f.Fix = key.fix
+		}
+	}
+	f.What = said
+	return f
 }
 
 func permissionFault(cfg *core.Config, err error) *fault {
@@ -146,7 +184,7 @@ func dataFault(err error) *fault {
 // damageFault gives a journal's damage its code.
 func damageFault(d *journal.Damage) *fault {
 	f := &fault{What: d.What, cause: d}
-	restore := "restore the segment from a backup; 'matcher journal verify' shows all damage. Nothing was changed."
+	restore := "restore the segment from a backup; 'matcher journal verify' shows where. Nothing was changed."
 	switch d.Kind {
 	case journal.NoJournal:
 		f.Code, f.Fix = "E3001", "name the directory that holds 000001.mj"

@@ -103,6 +103,9 @@ func checkVerb(_ context.Context, e *env, args []string) error {
 	if err := c.identities(false); err != nil {
 		return err
 	}
+	if err := c.core.Check(); err != nil {
+		return serverFault(&c.core, err)
+	}
 	if *asJSON {
 		return json.NewEncoder(e.Stdout).Encode(struct {
 			Config      string `json:"config"`
