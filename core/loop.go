@@ -72,6 +72,7 @@ type loop struct {
 	more    bool   // there is more to send right away
 	blocked bool   // nothing is read, for want of stream memory
 	usedUp  bool   // that was logged
+	dry     bool   // that the journal is full was logged
 	gatedBy uint8  // engine.GateXxx that this loop closed order entry for, 0 none
 	asked   bool   // an orderly end was asked for
 	patient uint64 // until when an orderly end waits for slow readers (mono)
