@@ -115,7 +115,9 @@ func newSecret(file string) (secret [32]byte, err error) {
 	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
 		_, err = out.Write(secret[:])
-		err = errors.Join(err, out.Sync(), out.Close())
+		if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
+			_ = os.Remove(file) // no secret is better than a part of one
+		}
 	}
 	if err != nil {
 		return secret, &fault{Code: "E4109", What: file + " cannot be written: " + reason(err), cause: err}

@@ -166,7 +166,7 @@ func (a *agent) read() error {
 	case *ouch.Canceled:
 		a.less(m.UserRefNum, m.Quantity)
 	case *ouch.Rejected:
-		return fmt.Errorf("an order was rejected: %s", rejectReason(m.Reason))
+		return fmt.Errorf("an order was rejected: %s %s", rejectCode(m.Reason), rejectReason(m.Reason))
 	}
 	return nil
 }

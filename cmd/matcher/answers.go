@@ -49,13 +49,24 @@ func (a *answer) text() string {
 		{"order", a.Order},
 		{"match", a.Match},
 		{"liquidity", a.Liquidity},
-		{"reason", a.Reason},
+		{"reason", a.why()},
 	} {
 		if f.value != "" && f.value != uint32(0) && f.value != uint64(0) {
 			fmt.Fprintf(&b, " %s=%v", f.name, f.value)
 		}
 	}
 	return strings.TrimRight(b.String(), " ")
+}
+
+// why is the reason with the code of a reject before it.
+func (a *answer) why() string {
+	switch {
+	case a.Code == "":
+		return a.Reason
+	case a.Reason == "":
+		return a.Code
+	}
+	return a.Code + " (" + a.Reason + ")"
 }
 
 // totals counts answers.
@@ -150,7 +161,7 @@ func (as *answers) read(user string, message any) *answer {
 	case *ouch.Canceled:
 		a.Event, a.Ref, a.Qty, a.Reason, a.Time = "canceled", m.UserRefNum, quantityText(scale(m.UserRefNum), m.Quantity), cancelReason(m.Reason), m.Timestamp
 	case *ouch.Rejected:
-		a.Event, a.Ref, a.Reason, a.Time = "rejected", m.UserRefNum, rejectReason(m.Reason), m.Timestamp
+		a.Event, a.Ref, a.Code, a.Reason, a.Time = "rejected", m.UserRefNum, rejectCode(m.Reason), rejectReason(m.Reason), m.Timestamp
 	case *ouch.Modified:
 		a.Event, a.Ref, a.Side, a.Qty, a.Time = "modified", m.UserRefNum, sideName(m.Side), quantityText(scale(m.UserRefNum), m.Quantity), m.Timestamp
 	case *ouch.PriorityUpdate:
@@ -221,9 +232,12 @@ func cancelReason(r byte) string {
 	return text
 }
 
-// rejectReason says why an order was refused (OUCH 5.0 Rejected): the code, and its meaning where this venue uses it.
+// rejectCode is the code of an OUCH 5.0 Rejected as PROTOCOL.md writes it: 0x0D.
+func rejectCode(code uint16) string { return fmt.Sprintf("0x%02X", code) }
+
+// rejectReason says why an order was refused (OUCH 5.0 Rejected); empty where this venue does not use the code.
 func rejectReason(code uint16) string {
-	text := map[uint16]string{
+	return map[uint16]string{
 		0x02: "market closed", 0x03: "invalid display", 0x04: "invalid max floor", 0x07: "halted", 0x08: "sweep not allowed",
 		0x09: "invalid side", 0x0a: "processing error", 0x0c: "firm not authorised", 0x0d: "invalid minimum quantity",
 		0x0f: "not traded here", 0x10: "cancel not allowed", 0x11: "pegging not allowed", 0x13: "invalid quantity",
@@ -231,8 +245,4 @@ func rejectReason(code uint16) string {
 		0x1d: "invalid price", 0x1e: "quantity above the limit", 0x1f: "notional above the limit", 0x2c: "market order not allowed",
 		0x30: "notional above the limit", 0x31: "quantity above the limit", 0x40: "self-match prevention not offered",
 	}[code]
-	if text == "" {
-		return fmt.Sprintf("0x%04x", code)
-	}
-	return fmt.Sprintf("0x%04x (%s)", code, text)
 }

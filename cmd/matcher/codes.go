@@ -34,7 +34,7 @@ Give another address with --listen, or port 0 and the kernel chooses one.`},
 		{"E1003", exitEnvironment, "the journal is in use by another server", `One journal has one writer. The lock is the kernel's and ends with the process that holds it: there is no file to delete.
 'matcher replay' and 'matcher journal' only read and work beside a running server.`},
 		{"E1004", exitEnvironment, "no space left", `The journal's segments are laid out in full before they are used, so this is found at the start rather than in the middle
-of a day. Make room, or give a smaller journal.segment.`},
+of a day. Make room, or give a smaller journal.segment. A limit on the size of files (ulimit -f) is met in the same place.`},
 		{"E1005", exitEnvironment, "not permitted", `The user that runs matcher lacks a right: to the file or directory named, or to a port below 1024.
 matcher needs no root; give it directories of its own and a port above 1023.`},
 		{"E1006", exitEnvironment, "a file cannot be read or written", `The operating system's own words follow the name of the file.`},
@@ -49,7 +49,7 @@ Lower one of these limits, or allow more.`},
 engine, book, journal, replay, wire and client build elsewhere too.`},
 		{"E1011", exitEnvironment, "the journal cannot be written", `The disk or the file system refused a write or a sync. After a failed sync nobody knows what the disk holds, so the server
 stops, and answers nothing that is not safe. Find the cause (dmesg), then start again: the journal is checked in full.`},
-		{"E1012", exitEnvironment, "too many open files", `Each connection is an open file, and the journal needs a few.
+		{"E1012", exitEnvironment, "too many open files", `Each connection is an open file, and the journal and io_uring need a few.
   ulimit -n 65536   in the shell that starts the server, LimitNOFILE=65536 in a systemd unit`},
 
 		{"E2001", exitUsage, "the price is not on the tick", `An instrument trades in steps of its tick. The nearest prices that are on it are given as the fix.`},
@@ -88,7 +88,7 @@ a LOBSTER file has six columns between commas.`},
 		{"E4005", exitUsage, "an argument is not one of the words that are possible", `The possible words are given with the error.`},
 		{"E4006", exitUsage, "no key given", `The key of a user comes from a file (--key-file FILE, or - for standard input) or from the environment (MATCHER_KEY); never
 from an argument, which every process on the machine can read.`},
-		{"E4007", exitUsage, "this would overwrite a file", `matcher init writes only where nothing is lost.`},
+		{"E4007", exitUsage, "this would overwrite a file", `matcher writes only where nothing is lost: init and demo --keep not over what is there, import not over its own input.`},
 		{"E4101", exitConfig, "the configuration cannot be read", `The file is missing or not readable. 'matcher init DIR' writes one to begin with.`},
 		{"E4102", exitConfig, "the configuration is not valid TOML", `Line and column of the first fault are given. The language is described at https://toml.io.`},
 		{"E4103", exitConfig, "the configuration has an unknown key", `A key that has no effect is most often a misspelt one, so it is refused. 'matcher init DIR' writes a file with every key.`},
@@ -109,7 +109,8 @@ and OUCH. Case does not matter.`},
 and the sizes of the engine, stay as long as the journal does. Use the configuration that the journal was made with, or begin
 a new journal in an empty directory.`},
 
-		{"E5001", exitConnection, "the server cannot be reached", `Nothing listens at that address, or something between forbids it. The server prints its address when it is ready.`},
+		{"E5001", exitConnection, "the server cannot be reached", `Nothing listens at that address, or something between forbids it. The server prints its address when it is ready;
+send tries for two seconds, so that a server started just before is found.`},
 		{"E5002", exitConnection, "the login was refused", `Unknown user or wrong key: the server does not say which. 'matcher user list' shows the users, 'matcher user add' makes one;
 the server reads the file of users when it starts.`},
 		{"E5003", exitConnection, "the session is not available", `A login may name a session; the server has no such one today.`},

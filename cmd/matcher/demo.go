@@ -171,9 +171,9 @@ func (d *demo) fault(cfg *core.Config, err error) error {
 	err = serverFault(cfg, err)
 	var f *fault
 	if errors.As(err, &f) && f.Code == "E1004" {
-		f.Or = "TMPDIR=DIR matcher demo   uses another disk"
-		if d.keep != "" {
-			f.Or = "matcher demo --keep DIR   on another disk"
+		f.Or = "matcher demo --keep DIR   on another disk"
+		if d.keep == "" {
+			f.Fix, f.Or = strings.ReplaceAll(f.Fix, cfg.Journal, os.TempDir()), "TMPDIR=DIR matcher demo   uses another disk"
 		}
 	}
 	return err

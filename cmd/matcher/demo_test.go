@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -83,6 +86,51 @@ func TestDemoProof(t *testing.T) {
 	}
 	if err := d.prove(&s); !asFault(err, &f) || f.Code != "E3003" {
 		t.Error(err)
+	}
+}
+
+// Whoever reads the lines may go away: the demonstration runs to its end and removes its directory. It is run in another
+// process, this test once more, because the signal would end the process.
+func TestDemoUnread(t *testing.T) {
+	if os.Getenv("TEST_DEMO_UNREAD") != "" {
+		_ = run(context.Background(), testEnv(strings.NewReader(""), os.Stdout, os.Stderr, nil), []string{"demo", "--for", "300ms", "--clients", "2"})
+		return
+	}
+	dir := t.TempDir()
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = reader.Close()
+	child := exec.Command(os.Args[0], "-test.run=^TestDemoUnread$")
+	child.Env = append(os.Environ(), "TEST_DEMO_UNREAD=1", "TMPDIR="+dir)
+	child.Stdout, child.Stderr = writer, writer
+	_ = child.Run() // how it exits is the test binary's affair, as long as no signal ended it
+	_ = writer.Close()
+	if status, ok := child.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signaled() {
+		t.Error("ended by ", child.ProcessState)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "matcher-demo-*")); left != nil {
+		t.Error("left behind:", left)
+	}
+}
+
+// A full disk is told without advice on a configuration that a demonstration does not have, or on a directory that is gone.
+func TestDemoDiskFull(t *testing.T) {
+	t.Setenv("TMPDIR", "/small")
+	for keep, want := range map[string]string{
+		"":  "fix   df -h /small\n  or    TMPDIR=DIR matcher demo   uses another disk\n",
+		"k": "fix   df -h k\n  or    matcher demo --keep DIR   on another disk\n",
+	} {
+		d := &demo{keep: keep, dir: "k"}
+		if keep == "" {
+			d.dir = "/small/matcher-demo-1"
+		}
+		cfg, _ := d.config()
+		var f *fault
+		if !asFault(d.fault(&cfg, syscall.ENOSPC), &f) || f.Code != "E1004" || !strings.Contains(f.text(), want) {
+			t.Errorf("%v, want %q", f, want)
+		}
 	}
 }
 

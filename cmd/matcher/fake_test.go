@@ -89,6 +89,54 @@ func TestSendFlowWindow(t *testing.T) {
 	quiet(t, o)
 }
 
+// A server that was started just before may not listen yet.
+func TestSendWaitsForTheServer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	_ = l.Close()
+	begun := time.Now()
+	send := func(timeout string) outcome {
+		return matcher("", []string{"MATCHER_KEY=canary"}, "send", "query", "--user", "A", "--to", addr, "--timeout", timeout)
+	}
+	if o := send("50ms"); o.code != exitConnection || !strings.HasPrefix(o.stderr, "error E5001: "+addr) || time.Since(begun) > time.Second {
+		t.Error(o, time.Since(begun))
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		time.Sleep(100 * time.Millisecond)
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			t.Log(err) // somebody else took the port; then he answers
+			return
+		}
+		_ = l.(*net.TCPListener).SetDeadline(time.Now().Add(5 * time.Second))
+		c, err := l.Accept()
+		_ = l.Close()
+		if err == nil {
+			_, _ = c.Write(soupbin.AppendLoginRejected(nil, soupbin.NotAuthorized))
+			_, _ = io.Copy(io.Discard, c)
+			_ = c.Close()
+		}
+	}()
+	if o := send("10s"); o.code != exitConnection || !strings.HasPrefix(o.stderr, "error E5002: "+addr) {
+		t.Error(o)
+	}
+	<-done
+}
+
+func TestSendArguments(t *testing.T) {
+	for _, args := range [][]string{
+		{"--to", "foo"}, {"--to", "127.0.0.1:99999"}, {"--to", "127.0.0.1:0"}, {"--to", "127.0.0.1:x"}, {"--to", ""},
+		{"--timeout", "-1s"}, {"--timeout", "0s"},
+	} {
+		in(t, do(t, exitUsage, append([]string{"send", "query", "--user", "A"}, args...)...).stderr, "error E4004: "+args[0])
+	}
+}
+
 func TestSendConnectionFaults(t *testing.T) {
 	wait := func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 	refuse := func(reason byte) func(net.Conn) {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 )
 
@@ -40,6 +42,16 @@ func (f *fault) exit() int {
 		return c.exit
 	}
 	return exitFailed
+}
+
+// permission gives a file that a right is missing for the code that says so, whatever the file was for.
+func (f *fault) permission() {
+	switch f.Code {
+	case "E1000", "E1006", "E4101", "E4108", "E4109":
+		if errors.Is(f, fs.ErrPermission) {
+			f.Code = "E1005"
+		}
+	}
 }
 
 // text is the fault as people read it on stderr.

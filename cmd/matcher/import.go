@@ -38,23 +38,29 @@ func importVerb(_ context.Context, e *env, args []string) (err error) {
 		return err
 	}
 	defer func() { _ = in.Close() }()
-	w, err := openOutput(e, *out)
-	if err != nil {
+	if err := notOver(e, file, *out); err != nil {
 		return err
 	}
 	var stats replay.Stats
-	if format == "itch" {
-		stats, err = replay.ImportITCH(in, w)
-	} else {
-		stats, err = replay.ImportLOBSTER(in, w, lobsterSymbol(*symbol, file))
-	}
-	if closing := w.Close(); err == nil {
-		err = closing
-	}
-	if err != nil {
+	err = writeOutput(e, *out, func(w io.Writer) (err error) {
+		if format == "itch" {
+			stats, err = replay.ImportITCH(in, w)
+		} else {
+			stats, err = replay.ImportLOBSTER(in, w, lobsterSymbol(*symbol, file))
+		}
+		if err == nil {
+			return nil
+		}
 		f := inputFault(file, err)
-		f.Why = strings.TrimPrefix(f.Why+"; "+count(int(stats.Commands), "command")+" before it were written", "; ")
+		left := *out + " was not written"
+		if *out == "-" {
+			left = count(int(stats.Commands), "command") + " before it were written"
+		}
+		f.Why = strings.TrimPrefix(f.Why+"; "+left, "; ")
 		return f
+	})
+	if err != nil {
+		return err
 	}
 	_, err = fmt.Fprintf(e.Stderr, "%s: %s\n", file, stats)
 	return err
@@ -81,22 +87,72 @@ func openInput(e *env, file string) (io.ReadCloser, error) {
 	return f, nil
 }
 
-// openOutput creates a file that is named on the command line; - is standard output.
-func openOutput(e *env, file string) (io.WriteCloser, error) {
-	if file == "-" {
-		return unclosed{e.Stdout}, nil
+// notOver refuses to write over what is read.
+func notOver(e *env, in, out string) error {
+	if out == "-" {
+		return nil
 	}
-	f, err := os.Create(file)
-	if err != nil {
-		return nil, &fault{Code: "E1006", What: file + " cannot be written: " + reason(err), cause: err}
+	to, err := os.Stat(out)
+	if err != nil || !to.Mode().IsRegular() {
+		return nil // there is nothing to lose
 	}
-	return f, nil
+	var from fs.FileInfo
+	if in != "-" {
+		from, err = os.Stat(in)
+	} else if f, ok := e.Stdin.(*os.File); ok {
+		from, err = f.Stat()
+	}
+	if err != nil || from == nil || !os.SameFile(from, to) {
+		return nil // what cannot be read is told by who reads it
+	}
+	return &fault{Code: "E4007", What: out + " is the input: writing it would destroy what is read", Fix: "-o " + quoteAll([]string{out + ".flow"})}
 }
 
-// unclosed is a writer that stays open: it belongs to the process.
-type unclosed struct{ io.Writer }
+// writeOutput lets write fill a file that is named on the command line; - is standard output. The file gets its name when
+// it is whole: a failed write leaves none, and what had the name before stays. What is no regular file is written as it is.
+func writeOutput(e *env, file string, write func(io.Writer) error) (err error) {
+	if file == "-" {
+		return write(e.Stdout)
+	}
+	name, flag, mode := file, os.O_WRONLY, fs.FileMode(0o666)
+	if real, err := filepath.EvalSymlinks(file); err == nil {
+		name = real
+	}
+	info, err := os.Stat(name)
+	part := err != nil || info.Mode().IsRegular()
+	if err == nil {
+		mode = info.Mode().Perm()
+	}
+	to := name
+	if part {
+		to, flag = fmt.Sprintf("%s.%d.part", name, os.Getpid()), flag|os.O_CREATE|os.O_EXCL
+	}
+	w, err := os.OpenFile(to, flag, mode)
+	if err != nil {
+		return writeFault(file, err)
+	}
+	if err = write(w); err != nil {
+		_ = w.Close() // the first error is the one that matters
+	} else if err = w.Close(); err == nil && part {
+		err = os.Rename(to, name)
+	}
+	if err == nil {
+		return nil
+	}
+	if part {
+		_ = os.Remove(to)
+	}
+	var told *fault
+	if errors.As(err, &told) {
+		return err
+	}
+	return writeFault(file, err)
+}
 
-func (unclosed) Close() error { return nil }
+// writeFault says that a file named on the command line cannot be written.
+func writeFault(name string, err error) *fault {
+	return &fault{Code: "E1006", What: name + " cannot be written: " + reason(err), cause: err}
+}
 
 // readFault says that a file or directory named on the command line cannot be read.
 func readFault(name string, err error) *fault {

@@ -33,6 +33,44 @@ func TestImport(t *testing.T) {
 	in(t, do(t, exitData, "import", "lobster", hour, "--symbol", "OTHER").stdout, " OTHER ")
 }
 
+// An import writes all of its output or none, and never over its input.
+func TestImportOutput(t *testing.T) {
+	dir := t.TempDir()
+	day, bad, flow := filepath.Join(dir, "day.itch50"), filepath.Join(dir, "X_bad.csv"), filepath.Join(dir, "flow")
+	for name, text := range map[string]string{day: itchFile(), bad: "1.0,1,7,10,100,1\n1.1,1,8,x,100,1\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(day, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, out := range []string{day, link} {
+		in(t, do(t, exitUsage, "import", "itch", day, "-o", out).stderr, "error E4007: "+out+" is the input", "fix   -o "+out+".flow\n")
+	}
+	if got, err := os.ReadFile(day); err != nil || string(got) != itchFile() {
+		t.Error("the input is not what it was", err)
+	}
+	in(t, do(t, exitData, "import", "lobster", bad, "-o", flow).stderr, "error E3011: ", flow+" was not written")
+	if left, _ := filepath.Glob(flow + "*"); left != nil {
+		t.Error("left behind:", left)
+	}
+	do(t, 0, "import", "itch", day, "-o", flow)
+	want, err := os.ReadFile(flow)
+	if err != nil || len(want) == 0 {
+		t.Fatal(err)
+	}
+	do(t, exitData, "import", "lobster", bad, "-o", flow)
+	if got, err := os.ReadFile(flow); err != nil || string(got) != string(want) {
+		t.Error("a failed import destroyed what was there", err)
+	}
+	do(t, 0, "import", "itch", day, "-o", os.DevNull)
+	if left, _ := filepath.Glob(flow + "*"); len(left) != 1 {
+		t.Error("left behind:", left)
+	}
+}
+
 func TestImportArguments(t *testing.T) {
 	dir := t.TempDir()
 	in(t, do(t, exitUsage, "import", "ich", "x y").stderr, "error E4005: there is no format \"ich\"", "fix   matcher import itch 'x y'\n")

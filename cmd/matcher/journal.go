@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"matcher/engine"
@@ -40,6 +41,9 @@ func journalVerb(ctx context.Context, e *env, args []string) error {
 	}
 	r, err := journal.Open(os.DirFS(dir))
 	if err != nil {
+		if said := (&reading{e: e, asJSON: *asJSON && words[0] != "dump"}).damage(err); said != nil {
+			return said
+		}
 		return journalFault(dir, err)
 	}
 	defer func() { _ = r.Close() }()
@@ -130,18 +134,50 @@ func (r *reading) dump() (err error) {
 // scan reads the journal to its end; damage is told on stdout too, as JSON, so that a program gets one object in any case.
 func (r *reading) scan() error {
 	err := r.each(func([]byte) error { return nil })
-	var damage *journal.Damage
-	if r.asJSON && errors.As(err, &damage) {
-		object := struct {
-			Intact bool `json:"intact"`
-			sums
-			Damage *damageObject `json:"damage"`
-		}{sums: r.sums, Damage: damageOf(damage)}
-		if said := json.NewEncoder(r.e.Stdout).Encode(object); said != nil {
-			return said
-		}
+	if said := r.damage(err); said != nil {
+		return said
 	}
 	return err
+}
+
+// damage prints the object of a damaged journal, if err is damage and JSON is asked for.
+func (r *reading) damage(err error) error {
+	var damage *journal.Damage
+	if !r.asJSON || !errors.As(err, &damage) {
+		return nil
+	}
+	return json.NewEncoder(r.e.Stdout).Encode(struct {
+		Intact bool `json:"intact"`
+		sums
+		Damage *damageObject `json:"damage"`
+	}{sums: r.sums, Damage: damageOf(damage)})
+}
+
+// place is where in the files of a journal something lies.
+type place struct {
+	File   string `json:"file"`
+	Offset int64  `json:"offset"`
+}
+
+// end finds where the journal ends: where its next block would begin.
+func (r *reading) end() (place, error) {
+	end := r.journal.End()
+	p := place{File: journal.SegmentName(end.Segment)}
+	f, err := os.Open(filepath.Join(r.dir, p.File))
+	if err != nil {
+		return p, readFault(p.File, err)
+	}
+	defer func() { _ = f.Close() }()
+	var head journal.SegmentHeader
+	bytes := make([]byte, journal.SegmentHeaderSize)
+	if _, err = io.ReadFull(f, bytes); err == nil {
+		err = head.Decode(bytes)
+	}
+	if err != nil {
+		return p, readFault(p.File, err)
+	}
+	p.Offset = head.Offset(end.Position)
+	return p, nil
 }
 
 type damageObject struct {
@@ -188,27 +224,36 @@ func (r *reading) verify() error {
 	if err := r.scan(); err != nil {
 		return err
 	}
+	at, err := r.end()
+	if err != nil {
+		return err
+	}
 	end := r.journal.End()
 	if r.asJSON {
 		return json.NewEncoder(r.e.Stdout).Encode(struct {
 			Intact bool `json:"intact"`
 			sums
 			LastSeq uint64      `json:"last_seq"`
+			End     place       `json:"end"`
 			Torn    *tornObject `json:"torn_tail"`
-		}{true, r.sums, end.Seq, tornOf(r.journal.Torn())})
+		}{true, r.sums, end.Seq, at, tornOf(r.journal.Torn())})
 	}
-	text := fmt.Sprintf("intact: %s, %s in %s, last seq %d\n", count(int(r.sums.Commands), "command"),
-		count(int(r.sums.Fills), "fill"), count(int(r.sums.Blocks), "block"), end.Seq)
+	text := fmt.Sprintf("intact: %s, %s in %s, last seq %d, end in %s at offset %#x\n", count(int(r.sums.Commands), "command"),
+		count(int(r.sums.Fills), "fill"), count(int(r.sums.Blocks), "block"), end.Seq, at.File, at.Offset)
 	if note := tornNote(r.journal.Torn()); note != "" {
 		text += note + "\n"
 	}
-	_, err := io.WriteString(r.e.Stdout, text)
+	_, err = io.WriteString(r.e.Stdout, text)
 	return err
 }
 
 // info prints what a journal is and where it ends.
 func (r *reading) info() error {
 	if err := r.scan(); err != nil {
+		return err
+	}
+	at, err := r.end()
+	if err != nil {
 		return err
 	}
 	end := r.journal.End()
@@ -223,10 +268,11 @@ func (r *reading) info() error {
 		StateHash  string      `json:"state_hash"`
 		OutputHash string      `json:"output_hash"`
 		Sealed     bool        `json:"sealed"`
+		End        place       `json:"end"`
 		Torn       *tornObject `json:"torn_tail"`
 	}{
 		r.journal.ID().String(), end.Segment, end.Epoch, r.sums, end.Seq, r.sums.first, end.Time,
-		hashText(end.StateHash), hashText(end.OutputHash), end.Flags&journal.FlagSeal != 0, tornOf(r.journal.Torn()),
+		hashText(end.StateHash), hashText(end.OutputHash), end.Flags&journal.FlagSeal != 0, at, tornOf(r.journal.Torn()),
 	}
 	if r.asJSON {
 		return json.NewEncoder(r.e.Stdout).Encode(o)
@@ -236,13 +282,13 @@ func (r *reading) info() error {
 		sealed = "yes"
 	}
 	text := fmt.Sprintf("id           %s\nsegments     %d, epoch %d\nblocks       %d, %d bytes\ncommands     %d\nfills        %d\nlast seq     %d\n"+
-		"time         %s to %s\nstate hash   %s\noutput hash  %s\nsealed       %s\n",
+		"time         %s to %s\nstate hash   %s\noutput hash  %s\nsealed       %s\nend          %s at offset %#x\n",
 		o.ID, o.Segment, o.Epoch, o.Blocks, o.Bytes, o.Commands, o.Fills, o.LastSeq,
-		timeText(o.First), timeText(o.Last), o.StateHash, o.OutputHash, sealed)
+		timeText(o.First), timeText(o.Last), o.StateHash, o.OutputHash, sealed, at.File, at.Offset)
 	if note := tornNote(r.journal.Torn()); note != "" {
 		text += note + "\n"
 	}
-	_, err := io.WriteString(r.e.Stdout, text)
+	_, err = io.WriteString(r.e.Stdout, text)
 	return err
 }
 

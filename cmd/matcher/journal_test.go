@@ -62,11 +62,11 @@ func TestCellLine(t *testing.T) {
 
 func TestJournalVerify(t *testing.T) {
 	dir := writeJournal(t, nil)
-	if got := do(t, 0, "journal", "verify", dir).stdout; got != "intact: 10 commands, 2 fills in 7 blocks, last seq 10\n" {
+	if got := do(t, 0, "journal", "verify", dir).stdout; got != "intact: 10 commands, 2 fills in 7 blocks, last seq 10, end in 000001.mj at offset 0x8000\n" {
 		t.Error(got)
 	}
 	if got := do(t, 0, "journal", "verify", dir, "--json").stdout; got !=
-		`{"intact":true,"commands":10,"fills":2,"blocks":7,"bytes":28672,"last_seq":10,"torn_tail":null}`+"\n" {
+		`{"intact":true,"commands":10,"fills":2,"blocks":7,"bytes":28672,"last_seq":10,"end":{"file":"000001.mj","offset":32768},"torn_tail":null}`+"\n" {
 		t.Error(got)
 	}
 	// A fill that no engine computes is whole all the same: that is for replay to find.
@@ -76,11 +76,53 @@ func TestJournalVerify(t *testing.T) {
 func TestJournalInfo(t *testing.T) {
 	dir := writeJournal(t, nil)
 	in(t, do(t, 0, "journal", "info", dir).stdout, "id           ab000000000000000000000000000000\n", "commands     10\n",
-		"time         2023-11-14T22:13:20.000000000Z to 2023-11-14T22:13:20.000000009Z\n", "sealed       no")
+		"time         2023-11-14T22:13:20.000000000Z to 2023-11-14T22:13:20.000000009Z\n", "sealed       no", "end          000001.mj at offset 0x8000\n")
 	var v map[string]any
 	if err := json.Unmarshal([]byte(do(t, 0, "journal", "info", dir, "--json").stdout), &v); err != nil || v["epoch"] != 1.0 || v["last_seq"] != 10.0 {
 		t.Errorf("%v, %v", v, err)
 	}
+}
+
+// Damage that is found before the first block is an object too, and only one.
+func TestJournalDamageAtOpen(t *testing.T) {
+	dir := writeJournal(t, nil)
+	file := dir + "/000001.mj"
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[100] ^= 1
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"journal", "verify", dir, "--json"}, {"journal", "info", dir, "--json"}, {"replay", dir, "--json"}} {
+		o := do(t, exitData, args...)
+		var v struct {
+			Intact, Identical bool
+			Damage            *damageObject
+		}
+		if err := json.Unmarshal([]byte(o.stdout), &v); err != nil || v.Intact || v.Identical || v.Damage == nil || v.Damage.File != "000001.mj" {
+			t.Errorf("%v: %v: %s", args, err, o.stdout)
+		}
+	}
+	if o := do(t, exitData, "journal", "dump", dir, "--json"); o.stdout != "" {
+		t.Error(o.stdout)
+	}
+}
+
+// A journal without a block ends behind its header.
+func TestJournalEndOfNothing(t *testing.T) {
+	dir := writeJournal(t, nil)
+	file := dir + "/000001.mj"
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(data[4096:])
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	in(t, do(t, 0, "journal", "verify", dir).stdout, "end in 000001.mj at offset 0x1000\n")
 }
 
 func TestJournalArguments(t *testing.T) {

@@ -75,6 +75,7 @@ func run(ctx context.Context, e *env, args []string) int {
 	if !errors.As(err, &f) {
 		f = &fault{Code: "E1000", What: err.Error(), cause: err}
 	}
+	f.permission()
 	// The last word of a process: nothing is left to be told that it could not be said.
 	_, _ = io.WriteString(e.Stderr, f.text())
 	return f.exit()

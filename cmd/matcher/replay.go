@@ -118,6 +118,12 @@ func (r *replaying) journal(ctx context.Context) error {
 	}
 	j, err := replay.Open(os.DirFS(r.name))
 	if err != nil {
+		var damage *journal.Damage
+		if r.asJSON && errors.As(err, &damage) {
+			if said := json.NewEncoder(r.e.Stdout).Encode(resultObject{Damage: damageOf(damage)}); said != nil {
+				return said
+			}
+		}
 		return journalFault(r.name, err)
 	}
 	defer func() { _ = j.Close() }()
@@ -197,6 +203,29 @@ func rowLevels(dst []book.Level, levels []engine.Level) []book.Level {
 	return dst
 }
 
+// difference is the first divergence of a journal as JSON.
+type difference struct {
+	Seq      uint64 `json:"seq"`
+	Field    string `json:"field"`
+	Expected string `json:"expected"`
+	Got      string `json:"got"`
+}
+
+// resultObject is the result of a journal as JSON.
+type resultObject struct {
+	Commands   uint64        `json:"commands"`
+	Fills      uint64        `json:"fills"`
+	Events     uint64        `json:"events"`
+	Blocks     uint64        `json:"blocks"`
+	StateHash  string        `json:"state_hash"`
+	OutputHash string        `json:"output_hash"`
+	Identical  bool          `json:"identical"`
+	First      *difference   `json:"first_divergence"`
+	Rate       uint64        `json:"commands_per_s"`
+	Damage     *damageObject `json:"damage"`
+	Torn       *tornObject   `json:"torn_tail"`
+}
+
 // result prints what was found in a journal: an object in any case; or, without damage, a line and the torn tail.
 func (r *replaying) result(j *replay.Journal, found error, took time.Duration) error {
 	var d *replay.Divergence
@@ -208,29 +237,13 @@ func (r *replaying) result(j *replay.Journal, found error, took time.Duration) e
 	}
 	hash := hashText(j.Engine().Hash())
 	if r.asJSON {
-		type difference struct {
-			Seq      uint64 `json:"seq"`
-			Field    string `json:"field"`
-			Expected string `json:"expected"`
-			Got      string `json:"got"`
-		}
 		var first *difference
 		if d != nil {
 			first = &difference{d.Seq, d.Field, d.Expected, d.Got}
 		}
-		return json.NewEncoder(r.e.Stdout).Encode(struct {
-			Commands   uint64        `json:"commands"`
-			Fills      uint64        `json:"fills"`
-			Events     uint64        `json:"events"`
-			Blocks     uint64        `json:"blocks"`
-			StateHash  string        `json:"state_hash"`
-			OutputHash string        `json:"output_hash"`
-			Identical  bool          `json:"identical"`
-			First      *difference   `json:"first_divergence"`
-			Rate       uint64        `json:"commands_per_s"`
-			Damage     *damageObject `json:"damage"`
-			Torn       *tornObject   `json:"torn_tail"`
-		}{c.Commands, c.Fills, c.Events, c.Blocks, hash, hashText(j.OutputHash()), found == nil, first, uint64(rate), damageOf(damage), tornOf(j.Torn())})
+		return json.NewEncoder(r.e.Stdout).Encode(resultObject{
+			c.Commands, c.Fills, c.Events, c.Blocks, hash, hashText(j.OutputHash()), found == nil, first, uint64(rate), damageOf(damage), tornOf(j.Torn()),
+		})
 	}
 	verdict := "IDENTICAL"
 	switch {

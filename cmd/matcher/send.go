@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"net"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -85,6 +87,15 @@ func (s *sending) prepare() error {
 	}
 	if s.window < 2 || s.window > 4096 {
 		return &fault{Code: "E4004", What: fmt.Sprintf("--window %d is out of range", s.window), Why: "at least 2, at most 4096"}
+	}
+	if s.login.patience <= 0 {
+		return &fault{Code: "E4004", What: fmt.Sprintf("--timeout %s is out of range", s.login.patience), Why: "above 0", Fix: "--timeout 10s"}
+	}
+	if s.fs.Changed("to") {
+		_, port, err := net.SplitHostPort(s.login.addr)
+		if n, wrong := strconv.ParseUint(port, 10, 16); err != nil || wrong != nil || n == 0 {
+			return &fault{Code: "E4004", What: fmt.Sprintf("--to: %q is no address", s.login.addr), Why: "an address is host:port, a port 1 to 65535", Fix: "--to 127.0.0.1:9001"}
+		}
 	}
 	addr := "127.0.0.1:9001"
 	if s.configFile != "" {

@@ -154,10 +154,10 @@ func TestServeAndSend(t *testing.T) {
 	o = as(t, exitRefused, r, "ALICE", aliceKey, "cancel", "2")
 	wants(t, o.stderr, "error E2007: ")
 	o = as(t, exitRefused, r, "ALICE", aliceKey, "buy", "1", "NONE", "1")
-	wants(t, o.stdout, "rejected  ref=3 reason=0x0017 (invalid symbol)\n")
+	wants(t, o.stdout, "rejected  ref=3 reason=0x17 (invalid symbol)\n")
 	wants(t, o.stderr, "error E2006: ")
 	o = as(t, exitRefused, r, "ALICE", aliceKey, "buy", "1", "AAPL", "1.005")
-	wants(t, o.stdout, "rejected  ref=4 reason=0x001d (invalid price)\n")
+	wants(t, o.stdout, "rejected  ref=4 reason=0x1D (invalid price)\n")
 	o = as(t, exitUsage, r, "ALICE", aliceKey, "buy", "1", "AAPL", "187.255", "-c", file)
 	wants(t, o.stderr, "error E2001: AAPL price 187.255 is not on the tick\n  why   AAPL trades in steps of 0.01\n  fix   187.25 or 187.26\n")
 
@@ -246,7 +246,7 @@ func TestSendFlow(t *testing.T) {
 
 	write(flow, "BOB enter 3 B 1 AAPL 1 0 Y\n")
 	o = do(t, exitRefused, "send", "-f", flow, "--keys", keys, "--to", r.addr, "--strict", "-v")
-	wants(t, o.stdout, "BOB    rejected  ref=3 reason=0x001d (invalid price)\n")
+	wants(t, o.stdout, "BOB    rejected  ref=3 reason=0x1D (invalid price)\n")
 	wants(t, o.stderr, "error E2006: rejected: 1 of 1 command\n")
 
 	write(flow, "BOB enter 4 B 1 AAPL 1 0\n")

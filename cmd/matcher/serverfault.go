@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -132,30 +133,33 @@ func limitsFault(cfg *core.Config, err error) *fault {
 	return nil
 }
 
-// configFault: the server refuses the configuration. What it calls by the names of the keys gets their section.
+// configFault: the server refuses the configuration. The keys that it speaks of get their section.
 func configFault(cfg *core.Config, err error) *fault {
-	_, said, _ := strings.Cut(err.Error(), core.ErrConfig.Error()+": ")
-	f := &fault{Code: "E4113", Why: "two values of the configuration do not fit each other", cause: err}
+	f := &fault{Code: "E4113", What: err.Error(), Why: "two values of the configuration do not fit each other"}
+	if _, said, ok := strings.Cut(f.What, core.ErrConfig.Error()+": "); ok {
+		f.What = said
+	}
 	if there, _ := filepath.Glob(filepath.Join(cfg.Journal, "*.mj")); len(there) > 0 {
 		f.Why = "it does not fit the journal " + cfg.Journal + ", or the rest of the configuration"
-		f.Fix = "the configuration that the journal was made with"
+		f.Fix = "use the configuration that the journal was made with"
 	}
-	for _, key := range [...]struct{ name, fix string }{
-		{"stream_memory", fmt.Sprintf("core.stream_memory = %q", sizeText(2*cfg.StreamMemory))},
-		{"max_users", fmt.Sprintf("core.max_users = %d", max(int(cfg.MaxUsers), len(cfg.Users)))},
-		{"max_orders", ""},
-		{"max_sessions", ""},
-	} {
-		if !strings.Contains(said, key.name) {
-			continue
-		}
-		said = strings.ReplaceAll(strings.ReplaceAll(said, "core."+key.name, key.name), key.name, "core."+key.name)
-		if key.fix != "" {
-			f.Fix = key.fix
-		}
+	if strings.Contains(f.What, "stream_memory") {
+		f.Fix = fmt.Sprintf("core.stream_memory = %q", sizeText(neededMemory(f.What, 2*cfg.StreamMemory)))
 	}
-	f.What = said
+	for _, key := range [...]string{"stream_memory", "max_orders", "max_users", "max_sessions"} {
+		f.What = strings.ReplaceAll(strings.ReplaceAll(f.What, "core."+key, key), key, "core."+key)
+	}
 	return f
+}
+
+// neededMemory finds what the server says it needs at least, in whole MiB; otherwise is for when it says nothing.
+func neededMemory(said string, otherwise uint64) uint64 {
+	_, number, _ := strings.Cut(said, "at least ")
+	need, err := strconv.ParseUint(number, 10, 63)
+	if err != nil {
+		return otherwise
+	}
+	return (need + 1<<20 - 1) >> 20 << 20
 }
 
 func permissionFault(cfg *core.Config, err error) *fault {

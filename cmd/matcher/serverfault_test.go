@@ -13,6 +13,19 @@ import (
 	"matcher/ring"
 )
 
+func TestPermissionHasOneCode(t *testing.T) {
+	for code, want := range map[string]string{"E1006": "E1005", "E4101": "E1005", "E4108": "E1005", "E4109": "E1005", "E1001": "E1001"} {
+		f := &fault{Code: code, cause: fmt.Errorf("open x: %w", syscall.EACCES)}
+		if f.permission(); f.Code != want {
+			t.Errorf("%s became %s, want %s", code, f.Code, want)
+		}
+		f = &fault{Code: code, cause: syscall.ENOENT}
+		if f.permission(); f.Code != code {
+			t.Errorf("%s of another cause became %s", code, f.Code)
+		}
+	}
+}
+
 func TestServerFaults(t *testing.T) {
 	cfg := defaults().core
 	cfg.Journal = "j"
@@ -42,6 +55,10 @@ func TestServerFaults(t *testing.T) {
 		{"no space while running", "E1004", 4, &core.JournalError{File: "000001.mj", Wrote: -int32(syscall.ENOSPC)}, "df -h j"},
 		{"write error", "E1011", 4, &core.JournalError{File: "000001.mj", Wrote: -int32(syscall.EIO)}, "cannot be written: input/output error"},
 		{"short write", "E1011", 4, &core.JournalError{File: "000001.mj", Wrote: 512, Want: 4096}, "512 of 4096"},
+		{"files for the ring", "E1012", 4, setup(ring.SetupOther, syscall.EMFILE), "ulimit -n 65536"},
+		{"files for the socket", "E1012", 4, fmt.Errorf("%w on x: %w", core.ErrListen, syscall.ENFILE), "ulimit -n 65536"},
+		{"size of files", "E1004", 4, wrap(syscall.EFBIG), "may not be as large as 256MiB"},
+		{"memory that does not fit", "E4113", 3, fmt.Errorf("core: x: %w: stream_memory is 9 bytes; it needs at least 3000000", core.ErrConfig), "error E4113: core.stream_memory is 9 bytes; it needs at least 3000000\n  why   two values of the configuration do not fit each other\n  fix   core.stream_memory = \"3MiB\"\n"},
 		{"configuration", "E4113", 3, fmt.Errorf("%w: instrument AAPL is not as the journal has it", core.ErrConfig), "error E4113: instrument AAPL is not as the journal has it"},
 		{"streams", "E1007", 4, fmt.Errorf("%w: too many", core.ErrMemory), "core.stream_memory = \"4096MiB\""},
 		{"memory", "E1007", 4, wrap(syscall.ENOMEM), "cannot allocate memory"},

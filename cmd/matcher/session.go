@@ -37,13 +37,38 @@ const queryRoom = 16
 func dial(ctx context.Context, l login, tell func(user string, message any)) (*session, error) {
 	limited, cancel := context.WithTimeout(ctx, l.patience)
 	defer cancel()
-	conn, err := client.Dial(limited, client.Options{Addr: l.addr, Username: l.user, Password: l.key})
+	conn, err := l.connect(limited)
+	if ctx.Err() != nil && err != nil {
+		return nil, ctx.Err()
+	}
 	if err != nil {
 		return nil, l.fault(err)
 	}
 	s := &session{login: l, conn: conn, queries: make(chan uint32, queryRoom), ended: make(chan error, 1)}
 	go func() { s.ended <- s.read(tell) }()
 	return s, nil
+}
+
+// Where nobody listens it is tried again for as long as starting takes: the server may have been started just before.
+const (
+	starting = 2 * time.Second
+	again    = 20 * time.Millisecond
+)
+
+// connect logs in.
+func (l login) connect(ctx context.Context) (*client.Conn, error) {
+	until := time.Now().Add(min(starting, l.patience))
+	for {
+		conn, err := client.Dial(ctx, client.Options{Addr: l.addr, Username: l.user, Password: l.key})
+		if !errors.Is(err, syscall.ECONNREFUSED) || time.Until(until) < 2*again {
+			return conn, err
+		}
+		select {
+		case <-time.After(again):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 func (s *session) read(tell func(user string, message any)) error {

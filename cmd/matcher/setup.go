@@ -58,6 +58,8 @@ func initVerb(_ context.Context, e *env, args []string) error {
 		return err
 	}
 	dir := words[0]
+	_, err = os.Stat(dir)
+	made := errors.Is(err, fs.ErrNotExist)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return &fault{Code: "E1006", What: dir + " cannot be made: " + reason(err), cause: err}
 	}
@@ -66,15 +68,25 @@ func initVerb(_ context.Context, e *env, args []string) error {
 	if errors.Is(err, fs.ErrExist) {
 		return &fault{Code: "E4007", What: file + " is there already", Fix: "matcher check -c " + quoteAll([]string{file}), cause: err}
 	}
+	undo := func() {
+		_ = os.Remove(file)
+		if made {
+			_ = os.Remove(dir)
+		}
+	}
 	if err == nil {
 		_, err = out.WriteString(firstConfig)
 		err = errors.Join(err, out.Close())
 	}
 	if err != nil {
+		if out != nil {
+			undo()
+		}
 		return &fault{Code: "E1006", What: file + " cannot be written: " + reason(err), cause: err}
 	}
 	secret := filepath.Join(dir, "secret.key")
 	if _, err := loadSecret(secret, true); err != nil {
+		undo()
 		return err
 	}
 	option := ""

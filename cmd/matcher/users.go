@@ -78,16 +78,27 @@ func userAdd(e *env, args []string) error {
 	if *keyFile != "" {
 		return nil // whoever gave the key has it
 	}
+	// The one place where a key is ever printed.
 	if *asJSON {
-		return json.NewEncoder(e.Stdout).Encode(struct {
+		err = json.NewEncoder(e.Stdout).Encode(struct {
 			User string `json:"user"`
 			Firm string `json:"firm"`
 			Key  string `json:"key"`
 		}{name, *firm, key})
+	} else {
+		_, err = fmt.Fprintln(e.Stdout, key)
 	}
-	// The one place where a key is ever printed.
-	_, err = fmt.Fprintln(e.Stdout, key)
-	return err
+	if err != nil {
+		option := ""
+		if *file != "" {
+			option = " -c " + quoteAll([]string{*file})
+		}
+		return &fault{
+			Code: "E1006", What: "the key of " + name + " cannot be printed: " + reason(err), Why: "it is kept nowhere: " + name + " needs another",
+			Fix: "matcher user revoke " + name + option + " && matcher user add " + name + option, cause: err,
+		}
+	}
+	return nil
 }
 
 func userList(e *env, args []string) error {

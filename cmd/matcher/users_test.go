@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -14,6 +17,38 @@ func venue(t *testing.T) (dir, file string) {
 	dir = t.TempDir()
 	do(t, 0, "init", dir)
 	return dir, filepath.Join(dir, "matcher.toml")
+}
+
+// full is a disk with no space left.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestUserAddCannotPrint(t *testing.T) {
+	_, file := venue(t)
+	for _, more := range [][]string{{}, {"--json"}} {
+		var stderr bytes.Buffer
+		args := append([]string{"user", "add", "ALICE", "-c", file}, more...)
+		code := run(context.Background(), testEnv(strings.NewReader(""), full{}, &stderr, nil), args)
+		if code != exitEnvironment {
+			t.Errorf("exit %d", code)
+		}
+		in(t, stderr.String(), "error E1006: the key of ALICE cannot be printed: no space left on device\n",
+			"fix   matcher user revoke ALICE -c "+file+" && matcher user add ALICE -c "+file+"\n")
+		do(t, 0, "user", "revoke", "ALICE", "-c", file)
+	}
+}
+
+// An init that fails takes back what it made, and nothing else.
+func TestInitUndone(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "secret.key"), []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	in(t, do(t, exitConfig, "init", dir).stderr, "error E4109: ")
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Error("left behind:", left, err)
+	}
 }
 
 func TestUserAddListRevoke(t *testing.T) {
