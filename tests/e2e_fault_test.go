@@ -71,13 +71,13 @@ func TestWrongOrders(t *testing.T) {
 		return []string{"send", "--to", s.addr, "--keys", v.keys, "--strict", "-v", "-f", v.write(name, line+"\n")}
 	}
 	v.wrong(t, []wrong{
-		{"unknown symbol", send("buy", "100", "NOPE", "10.00"), 6, "E2006", "reason=0x0017 (invalid symbol)"},
+		{"unknown symbol", send("buy", "100", "NOPE", "10.00"), 6, "E2006", "reason=0x17 (invalid symbol)"},
 		{"unknown symbol, with -c", send("buy", "100", "NOPE", "10.00", "-c", v.config), 2, "E2005", "NOPE is not in "},
-		{"off the tick", send("buy", "100", "AAPL", "10.005"), 6, "E2006", "reason=0x001d (invalid price)"},
+		{"off the tick", send("buy", "100", "AAPL", "10.005"), 6, "E2006", "reason=0x1D (invalid price)"},
 		{"off the tick, with -c", send("buy", "100", "AAPL", "10.005", "-c", v.config), 2, "E2001", "fix   10.00 or 10.01"},
 		{"zero", send("buy", "0", "AAPL", "10.00"), 2, "E2004", "AAPL quantity 0 cannot be ordered"},
-		{"zero, of a flow", flow("zero.flow", "ALICE enter 100 B 0 AAPL 100000 0 Y"), 6, "E2006", "reason=0x0013 (invalid quantity)"},
-		{"too large", send("buy", "1000000", "AAPL", "10.00"), 6, "E2006", "reason=0x0013 (invalid quantity)"},
+		{"zero, of a flow", flow("zero.flow", "ALICE enter 100 B 0 AAPL 100000 0 Y"), 6, "E2006", "reason=0x13 (invalid quantity)"},
+		{"too large", send("buy", "1000000", "AAPL", "10.00"), 6, "E2006", "reason=0x13 (invalid quantity)"},
 		{"too large, with -c", send("buy", "1000000", "AAPL", "10.00", "-c", v.config), 2, "E2004", "at most 999999"},
 		{"not a live order", send("cancel", "77"), 6, "E2007", "no live order has that number"},
 		{"unknown user", []string{"send", "query", "--to", s.addr, "--user", "MALLOR", "--key-file", key}, 7, "E5002", "login was refused"},
