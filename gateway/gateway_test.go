@@ -474,7 +474,8 @@ func TestDaysAsTheEngineHasThem(t *testing.T) {
 	for _, c := range []*engine.Command{
 		query, day("OTHER00001", 'S'), query, // ignored: a day is open
 		day("OTHER00001", 'E'), query, day("OTHER00002", 'S'), query,
-		{Header: engine.Header{Kind: engine.KindRestart}}, query,
+		{Header: engine.Header{Kind: engine.KindRestart}},
+		query,
 	} {
 		r.apply(c) // panics if engine and gateway count otherwise
 	}

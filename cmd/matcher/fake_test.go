@@ -130,8 +130,13 @@ func TestSendWaitsForTheServer(t *testing.T) {
 
 func TestSendArguments(t *testing.T) {
 	for _, args := range [][]string{
-		{"--to", "foo"}, {"--to", "127.0.0.1:99999"}, {"--to", "127.0.0.1:0"}, {"--to", "127.0.0.1:x"}, {"--to", ""},
-		{"--timeout", "-1s"}, {"--timeout", "0s"},
+		{"--to", "foo"},
+		{"--to", "127.0.0.1:99999"},
+		{"--to", "127.0.0.1:0"},
+		{"--to", "127.0.0.1:x"},
+		{"--to", ""},
+		{"--timeout", "-1s"},
+		{"--timeout", "0s"},
 	} {
 		in(t, do(t, exitUsage, append([]string{"send", "query", "--user", "A"}, args...)...).stderr, "error E4004: "+args[0])
 	}
