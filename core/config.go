@@ -84,6 +84,10 @@ func (c *Config) Check() error {
 	case c.MaxOrders < 1 || c.MaxOrders > engine.MaxOrders || c.MaxUsers < 1 || c.MaxUsers > engine.MaxUsers:
 		return fmt.Errorf("%w: %d orders and %d users", ErrConfig, c.MaxOrders, c.MaxUsers)
 	}
+	orders, users := uint64(c.MaxOrders), uint64(c.MaxUsers)
+	if err := reservesOf(orders, users).fit(c.StreamMemory, orders, users); err != nil {
+		return err
+	}
 	symbols, names := map[string]bool{}, map[string]bool{}
 	for i := range c.Instruments {
 		in := &c.Instruments[i]

@@ -131,6 +131,18 @@ func TestRefusedStartChangesNothing(t *testing.T) {
 	stop(t, open(t, c))
 }
 
+// TestCheckKnowsStreamMemory: what a start would refuse for want of stream memory, a check of the file alone refuses too.
+func TestCheckKnowsStreamMemory(t *testing.T) {
+	c := config(t)
+	if err := c.Check(); err != nil {
+		t.Fatal(err)
+	}
+	c.StreamMemory = 1 << 20
+	if err := c.Check(); !errors.Is(err, ErrConfig) {
+		t.Fatalf("1 MiB for %d orders: %v", c.MaxOrders, err)
+	}
+}
+
 func many(n int) []User {
 	users := make([]User, n)
 	for i := range users {

@@ -133,6 +133,23 @@ type reserves struct {
 	cancels uint64 // below it nothing is read: what rests may still all be canceled, at once or by expiry
 }
 
+// reservesOf works out the marks for a venue of that many live orders and users.
+func reservesOf(orders, users uint64) (r reserves) {
+	chunks := (users + 1) * gateway.ChunkSize // the last packets of a chunk may leave each user in need of a new one
+	r.cancels = chunks + orders*gateway.CanceledMemory + 1<<20
+	r.entry = r.cancels + chunks + orders*2*gateway.ExecutedMemory
+	return r
+}
+
+// fit says whether stream memory leaves something to trade with above the marks.
+func (r reserves) fit(memory, orders, users uint64) error {
+	if need := r.entry * 5 / 4; memory < need {
+		return fmt.Errorf("%w: stream_memory is %d bytes; a venue of %d orders and %d users needs at least %d",
+			ErrConfig, memory, orders, users, need)
+	}
+	return nil
+}
+
 // plan works out the reserves and checks, before anything is written, that the configuration fits what was recovered.
 func (l *loop) plan(cfg *Config) error {
 	orders, users := uint64(cfg.MaxOrders), uint64(cfg.MaxUsers)
@@ -143,12 +160,9 @@ func (l *loop) plan(cfg *Config) error {
 				limits.MaxOrders, limits.MaxUsers))
 		}
 	}
-	chunks := (users + 1) * gateway.ChunkSize // the last packets of a chunk may leave each user in need of a new one
-	l.memory.cancels = chunks + orders*gateway.CanceledMemory + 1<<20
-	l.memory.entry = l.memory.cancels + chunks + orders*2*gateway.ExecutedMemory
-	if need := l.memory.entry * 5 / 4; cfg.StreamMemory < need {
-		return fmt.Errorf("%w: stream_memory is %d bytes; a venue of %d orders and %d users needs at least %d",
-			ErrConfig, cfg.StreamMemory, orders, users, need)
+	l.memory = reservesOf(orders, users)
+	if err := l.memory.fit(cfg.StreamMemory, orders, users); err != nil {
+		return err
 	}
 	for i := range cfg.Instruments {
 		d := cfg.Instruments[i].definition()
