@@ -32,6 +32,9 @@ const (
 	KindDisconnect Kind = 37
 	KindTick       Kind = 38
 	KindGate       Kind = 39
+	KindTrading    Kind = 40
+	KindBust       Kind = 41
+	KindCancelFor  Kind = 42
 
 	KindFill      Kind = 64
 	KindExtension Kind = 127
@@ -230,10 +233,35 @@ type Instrument struct {
 	MaxQty        uint32 // lots
 	PriceDecimals uint8
 	LotDecimals   uint8
-	Policy        uint8 // 0 price-time
+	Policy        uint8 // PolicyXxx
 	PostOnlyMode  uint8
 	InstFlags     uint32
 	MaxPrice      uint64 // wire units, at most 1,999,999,900
+}
+
+// Policies: how a level is shared among its displayed orders (rule 10).
+const (
+	PolicyTime    uint8 = 0 // in order of time
+	PolicyProRata uint8 = 1 // by Terms: a top order's share, a share by time, the rest in proportion
+)
+
+// Terms are what an instrument may have beside its definition: the extension cell of an Instrument command. A zero is the
+// default, or nothing.
+type Terms struct {
+	Kind        Kind // KindExtension
+	_           uint8
+	FifoPercent uint8  // PolicyProRata: this much by time first, 0 to 100 (rule 10.3)
+	TopPercent  uint8  // PolicyProRata: this much to the top order before all, 0 to 100 (rule 10.2)
+	MinAlloc    uint32 // lots: smaller shares become none (rule 10.1)
+	TopMax      uint32 // lots: the most that a top order gets ahead of others, 0 no limit
+	MaxSlices   uint32 // most that quantity / MaxFloor may be, 0: 100 (rule 5.4)
+	Collar      uint64 // wire units from the anchor that a market order or a stop may trade, 0 none (rule 5.10)
+	CollarBP    uint32 // the same in 1/10,000 of the anchor, 0 none
+	MaxPegs     uint32 // live pegged and midpoint orders, 0: 256 (rule 2.6)
+	MaxStops    uint32 // pending stops, 0: 10,000 (rule 2.6)
+	_           uint32
+	Reference   uint64 // wire price that the collar is anchored to before the first trade, 0 none
+	_           [16]byte
 }
 
 // User defines the next user index (from 1, in order of appearance), or, for a name already known, changes its account.
@@ -245,11 +273,19 @@ type User struct {
 	OnDrop     uint8 // cancel on disconnect
 	OpenOrders uint32
 	MaxQty     uint32
-	SelfMatch  uint8
-	_          [3]byte
+	SelfMatch  uint8  // letter of tag 29 for orders that name none, 0 or `N`: no prevention (rule 8.1)
+	SelfLevel  uint8  // LevelXxx: what counts as the same owner
+	SelfGroup  uint16 // LevelGroup: accounts with the same number, 0 none
 	Notional   uint64
 	_          [8]byte
 }
+
+// Levels of self-trade prevention: who counts as the same owner (rule 8.1).
+const (
+	LevelAccount uint8 = 0
+	LevelFirm    uint8 = 1
+	LevelGroup   uint8 = 2
+)
 
 // Day opens (`S`) or ends (`E`) a trading day.
 type Day struct {
@@ -257,7 +293,9 @@ type Day struct {
 	Midnight uint64 // ns since 1970: the zero of wire timestamps
 	Session  [10]byte
 	Event    uint8
-	_        [21]byte
+	_        [5]byte
+	Secret   uint64 // of random refreshes (rule 5.4)
+	_        [8]byte
 }
 
 // Restart is the first command after a fence.
@@ -307,6 +345,54 @@ const (
 	GateDrain                   // the venue is being stopped
 )
 
+// Trading halts an instrument (`H`) or lets it trade again (`T`) (rule 12.1).
+type Trading struct {
+	Header
+	State  uint8
+	_      [3]byte
+	Reason [4]byte
+	_      [32]byte
+}
+
+// Bust breaks a trade of the day (rule 12.2). Its extension cell is Owners: the engine remembers no dead orders, whoever
+// makes the command reads them from the journal.
+type Bust struct {
+	Header
+	Match  uint64
+	Price  uint64
+	Qty    uint32
+	Reason uint8 // OUCH 5.0 Broken Trade: E C S X
+	_      [19]byte
+}
+
+// Owners are both sides of a busted trade: the extension cell of a Bust.
+type Owners struct {
+	Kind         Kind // KindExtension
+	_            [7]byte
+	Maker, Taker Owner
+	_            [8]byte
+}
+
+// Owner is one side of a busted trade.
+type Owner struct {
+	User    uint16
+	Idx     uint8
+	Side    uint8
+	Ref     uint32
+	ClOrdID [14]byte
+	_       [2]byte
+}
+
+// CancelFor cancels orders on behalf of their owners, all filters must hold (rule 12.4): Header.Instrument
+// (AllInstruments: any), Header.Side (0: any), Account and Order (0: any).
+type CancelFor struct {
+	Header
+	Account uint16
+	_       [6]byte
+	Order   uint64 // order reference
+	_       [24]byte
+}
+
 // The views of a command: the same memory, read as the kind says. The layouts are pinned below and hold no pointer.
 
 func (c *Command) Enter() *Enter           { return (*Enter)(unsafe.Pointer(c)) }
@@ -324,6 +410,14 @@ func (c *Command) Restart() *Restart       { return (*Restart)(unsafe.Pointer(c)
 func (c *Command) Disconnect() *Disconnect { return (*Disconnect)(unsafe.Pointer(c)) }
 func (c *Command) Tick() *Tick             { return (*Tick)(unsafe.Pointer(c)) }
 func (c *Command) Gate() *Gate             { return (*Gate)(unsafe.Pointer(c)) }
+func (c *Command) Trading() *Trading       { return (*Trading)(unsafe.Pointer(c)) }
+func (c *Command) Bust() *Bust             { return (*Bust)(unsafe.Pointer(c)) }
+func (c *Command) CancelFor() *CancelFor   { return (*CancelFor)(unsafe.Pointer(c)) }
+
+// Terms and Owners are the extension cell, read as an Instrument command and a Bust have it.
+
+func (c *Command) Terms() *Terms   { return (*Terms)(unsafe.Pointer(&c.Ext)) }
+func (c *Command) Owners() *Owners { return (*Owners)(unsafe.Pointer(&c.Ext)) }
 
 // Cells returns the command's bytes as the journal holds them: 64, or 128 with an extension. They share its memory.
 func (c *Command) Cells() []byte {
@@ -353,7 +447,7 @@ func (c *Command) Load(cells []byte) int {
 
 // Command says whether a cell of this kind is a command.
 func (k Kind) Command() bool {
-	return k >= KindEnter && k <= KindRefused || k >= KindRules && k <= KindGate
+	return k >= KindEnter && k <= KindRefused || k >= KindRules && k <= KindCancelFor
 }
 
 // Cell returns the fill's bytes as the journal holds them. They share its memory.
@@ -376,19 +470,19 @@ type Event struct {
 	Side       uint8  // B S T E, 0 none
 	Ref        uint32 // UserRefNum of the order; Q: the next usable one
 	OrigRef    uint32 // U: the UserRefNum that was replaced
-	Qty        uint32 // of this event: accepted, outstanding (U, M), decremented (C), executed (E)
+	Qty        uint32 // of this event: accepted, outstanding (U, M), decremented (C, D), executed (E), shown anew (R)
 	Leaves     uint32 // of the order after the event
 	Order      uint64 // order reference; U, T: the new one
-	Link       uint64 // E: match number; U, T: the order reference before
-	Price      uint64 // wire integer; E: of the execution
+	Link       uint64 // E, B: match number; U, T, R: the order reference before
+	Price      uint64 // wire integer; E: of the execution; D: at which it would have been
 	Number     uint64 // of this message in the owner's stream, from 1
 	ClOrdID    [14]byte
-	Reason     uint16 // J: reject code; C, R, S: letter; E: liquidity letter
-	TIF        uint8  // A, U
+	Reason     uint16 // J: reject code; C, R, B, S: letter; E, D: liquidity letter
+	TIF        uint8  // A, U; D: the letter of the prevention (tag 29)
 	Display    uint8  // A, U, T
 	Capacity   uint8  // A, U
 	Cross      uint8  // A, U
-	_          [4]byte
+	Shown      uint32 // what the book shows of the order after the event; 0: it is hidden, pending, not in the book (yet)
 }
 
 // EventSize is the size of an Event in bytes.
@@ -401,6 +495,7 @@ const (
 	EventHidden  uint8 = 4  // the order stands, or stood, undisplayed
 	EventRests   uint8 = 8  // last event of an aggressor that comes to rest with Leaves
 	EventCarried uint8 = 16 // A: told again after a restart that began a new session
+	EventPending uint8 = 32 // A, U, C, M, T: the order is a stop that waits for its trigger
 )
 
 // The layouts, pinned.
@@ -423,5 +518,10 @@ var (
 	_ [CellSize]byte     = [unsafe.Sizeof(Disconnect{})]byte{}
 	_ [CellSize]byte     = [unsafe.Sizeof(Tick{})]byte{}
 	_ [CellSize]byte     = [unsafe.Sizeof(Gate{})]byte{}
+	_ [CellSize]byte     = [unsafe.Sizeof(Trading{})]byte{}
+	_ [CellSize]byte     = [unsafe.Sizeof(Bust{})]byte{}
+	_ [CellSize]byte     = [unsafe.Sizeof(Owners{})]byte{}
+	_ [CellSize]byte     = [unsafe.Sizeof(CancelFor{})]byte{}
+	_ [CellSize]byte     = [unsafe.Sizeof(Terms{})]byte{}
 	_ [EventSize]byte    = [unsafe.Sizeof(Event{})]byte{}
 )
