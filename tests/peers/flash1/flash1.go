@@ -1,0 +1,317 @@
+// Command flash1 is package book behind the interface of a public challenge for matching engines
+// (flash1-dev/matching-engine-benchmark): a shared library that its harness loads, drives with two million messages of one
+// instrument and compares with the output of all conforming engines. See ../README.md.
+//
+//	go build -buildmode=c-shared -o matcher.so ./flash1
+//
+// It is the book alone: the challenge has no accounts, numbers or journal. Messages come in runs (engine_on_batch), each is
+// done and reported before the next is looked at. Reports go through a ring of our own, in C memory, to the harness's other
+// thread. Orders are found by their id in a flat table, as all of the challenge's adapters do.
+package main
+
+/*
+#cgo CFLAGS: -O2
+#include "flash1.h"
+*/
+import "C"
+
+import (
+	"math"
+	"slices"
+	"sync/atomic"
+	"unsafe"
+
+	"matcher/book"
+)
+
+const (
+	orders    = 1 << 20 // live at once; the challenge enters a million in all
+	flatIDs   = 1 << 22 // ids below this are found in a table, others in a map
+	middle    = 1 << 30 // our price of the challenge's price 0, which may be negative
+	highest   = 1 << 31
+	published = 64 // reports are shown to the other thread in so many, and at the end of a run
+)
+
+// market is the book and all that stands around it.
+type market struct {
+	book   *book.Book
+	orders *book.Orders
+	ids    []uint64    // by slot
+	slots  []book.Slot // by id, 0 not live
+	rare   map[uint64]book.Slot
+	fills  []book.Fill
+
+	ring    *C.struct_ring
+	reports *C.struct_report
+	mask    uint64
+	tail    uint64 // of what is written
+	shown   uint64 // of what the other thread was told of
+	head    uint64 // of what it has taken, as last seen
+
+	other  *C.struct_transport // not ours: each report is pushed
+	handle unsafe.Pointer
+	spare  *C.struct_report
+}
+
+var it *market // the interface has no handle: there is one engine
+
+//export engine_init
+func engine_init(_ uint64, transport *C.struct_transport, sink unsafe.Pointer) {
+	o := book.NewOrders(orders)
+	it = &market{
+		orders: o,
+		book:   book.New(book.Config{Orders: o, MaxPrice: highest}),
+		ids:    make([]uint64, orders+1),
+		slots:  make([]book.Slot, flatIDs),
+		rare:   map[uint64]book.Slot{},
+		fills:  make([]book.Fill, 0, 1<<16),
+	}
+	clear(it.slots) // the page faults happen now
+	clear(it.ids)
+	it.warm()
+	if transport != C.engine_get_transport() {
+		it.other, it.handle, it.spare = transport, sink, new(C.struct_report)
+		return
+	}
+	it.ring = (*C.struct_ring)(sink)
+	it.reports = (*C.struct_report)(unsafe.Add(sink, unsafe.Sizeof(C.struct_ring{})))
+	it.mask = uint64(it.ring.mask)
+}
+
+// warm touches the memory of as many orders as may be live soon, each with a block of prices to itself, and leaves the book
+// empty: what was touched first is used first.
+func (m *market) warm() {
+	var taken [1 << 16]book.Slot
+	for i := range taken {
+		taken[i] = m.orders.Take()
+		m.book.Add(taken[i], book.Resting{Side: book.Sell, Price: middle + book.Price(64*i), Qty: 1})
+	}
+	for _, s := range slices.Backward(taken[:]) {
+		m.book.Remove(s)
+		m.orders.Free(s)
+	}
+}
+
+//export engine_shutdown
+func engine_shutdown() { it = nil }
+
+//export engine_flush
+func engine_flush() { it.show() }
+
+//export engine_on_batch
+func engine_on_batch(messages *C.struct_message, n uint32) {
+	m := it
+	run := unsafe.Slice(messages, n)
+	for i := range run {
+		m.do(&run[i])
+	}
+	m.show()
+}
+
+//export engine_on_new_order
+func engine_on_new_order(body unsafe.Pointer) { it.one(C.MESSAGE_NEW, body, 32) }
+
+//export engine_on_cancel
+func engine_on_cancel(body unsafe.Pointer) { it.one(C.MESSAGE_CANCEL, body, 16) }
+
+//export engine_on_modify
+func engine_on_modify(body unsafe.Pointer) { it.one(C.MESSAGE_MODIFY, body, 32) }
+
+// one does a message that came alone: the same bytes without the type in front.
+func (m *market) one(kind uint64, body unsafe.Pointer, size int) {
+	var c C.struct_message
+	c._type = C.uint64_t(kind)
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(&c.order)), size), unsafe.Slice((*byte)(body), size))
+	m.do(&c)
+	m.show()
+}
+
+func (m *market) do(c *C.struct_message) {
+	switch c._type & 0xff {
+	case C.MESSAGE_NEW:
+		m.enter(c)
+	case C.MESSAGE_CANCEL:
+		m.cancel(c)
+	default:
+		m.modify(c)
+	}
+}
+
+func (m *market) enter(c *C.struct_message) {
+	m.report(C.REPORT_ACCEPTED, c, uint64(c.side), int64(c.price), uint32(c.quantity))
+	left := m.match(c, book.Side(c.side))
+	switch {
+	case left == 0:
+	case c.ioc != 0:
+		m.report(C.REPORT_CANCELED, c, uint64(c.side), int64(c.price), uint32(left))
+	default:
+		s := m.orders.Take()
+		if s == 0 {
+			panic("flash1: more orders than there is room for")
+		}
+		m.place(uint64(c.order), s)
+		m.rest(c, s, book.Side(c.side), left)
+	}
+}
+
+func (m *market) cancel(c *C.struct_message) {
+	s := m.find(uint64(c.order))
+	if s == 0 {
+		m.report(C.REPORT_NO_CANCEL, c, 0, 0, 0)
+		return
+	}
+	m.book.Remove(s)
+	m.report(C.REPORT_CANCELED, c, uint64(m.orders.Side(s)), m.price(s), uint32(m.orders.Leaves(s)))
+	m.place(uint64(c.order), 0)
+	m.orders.Free(s)
+}
+
+// modify takes an order out and puts it in again, at the back, with its new price and quantity.
+func (m *market) modify(c *C.struct_message) {
+	s := m.find(uint64(c.order))
+	if s == 0 {
+		m.report(C.REPORT_NO_MODIFY, c, 0, 0, 0)
+		return
+	}
+	side := m.orders.Side(s)
+	m.book.Remove(s)
+	left := m.match(c, side)
+	m.report(C.REPORT_MODIFIED, c, uint64(side), int64(c.price), uint32(c.quantity))
+	if left == 0 {
+		m.place(uint64(c.order), 0)
+		m.orders.Free(s)
+		return
+	}
+	m.rest(c, s, side, left)
+}
+
+func (m *market) rest(c *C.struct_message, s book.Slot, side book.Side, left book.Qty) {
+	m.ids[s] = uint64(c.order)
+	m.book.Add(s, book.Resting{Side: side, Price: book.Price(int64(c.price) + middle), Qty: left})
+}
+
+func (m *market) match(c *C.struct_message, side book.Side) book.Qty {
+	fills, left := m.book.Match(m.fills[:0], side, book.Price(int64(c.price)+middle), book.Qty(c.quantity))
+	m.fills = fills
+	for i := range fills {
+		f := &fills[i]
+		maker := m.ids[f.Maker]
+		r := m.next()
+		r.type_side = C.REPORT_TRADE
+		r.sequence, r.order, r.price, r.quantity = c.sequence, 0, C.int64_t(int64(f.Price)-middle), C.uint64_t(f.Qty)
+		r.maker, r.taker, r.unused = C.uint64_t(maker), c.order, 0
+		m.written()
+		if f.Leaves == 0 {
+			m.place(maker, 0)
+			m.orders.Free(f.Maker)
+		}
+	}
+	return left
+}
+
+// price is the challenge's price of an order.
+func (m *market) price(s book.Slot) int64 { return int64(m.orders.Price(s)) - middle }
+
+func (m *market) find(id uint64) book.Slot {
+	if id < flatIDs {
+		return m.slots[id]
+	}
+	return m.rare[id]
+}
+
+func (m *market) place(id uint64, s book.Slot) {
+	switch {
+	case id < flatIDs:
+		m.slots[id] = s
+	case s == 0:
+		delete(m.rare, id)
+	default:
+		m.rare[id] = s
+	}
+}
+
+func (m *market) report(kind uint64, c *C.struct_message, side uint64, price int64, quantity uint32) {
+	r := m.next()
+	r.type_side = C.uint64_t(kind | side<<8)
+	r.sequence, r.order, r.price, r.quantity = c.sequence, c.order, C.int64_t(price), C.uint64_t(quantity)
+	r.maker, r.taker, r.unused = 0, 0, 0
+	m.written()
+}
+
+// next returns where the next report goes, and waits while the ring is full.
+func (m *market) next() *C.struct_report {
+	if m.ring == nil {
+		return m.spare
+	}
+	if m.tail-m.head > m.mask {
+		m.wait()
+	}
+	return (*C.struct_report)(unsafe.Add(unsafe.Pointer(m.reports), m.tail&m.mask*64))
+}
+
+func (m *market) wait() {
+	m.show()
+	for m.tail-m.head > m.mask {
+		m.head = atomic.LoadUint64((*uint64)(unsafe.Pointer(&m.ring.head)))
+	}
+}
+
+// written counts the report that next gave out.
+func (m *market) written() {
+	if m.ring == nil {
+		C.push_to(m.other, m.handle, m.spare)
+		return
+	}
+	if m.tail++; m.tail-m.shown >= published {
+		m.show()
+	}
+}
+
+// show lets the other thread see what is written.
+func (m *market) show() {
+	if m.ring != nil {
+		m.shown = m.tail
+		atomic.StoreUint64((*uint64)(unsafe.Pointer(&m.ring.tail)), m.tail)
+	}
+}
+
+//export engine_query_best_bid
+func engine_query_best_bid() int64 { return it.best(book.Buy, math.MinInt64) }
+
+//export engine_query_best_ask
+func engine_query_best_ask() int64 { return it.best(book.Sell, math.MaxInt64) }
+
+func (m *market) best(side book.Side, none int64) int64 {
+	if p, ok := m.book.Best(side); ok {
+		return int64(p) - middle
+	}
+	return none
+}
+
+// engine_query_depth_at looks at more and more levels until it has passed the price.
+//
+//export engine_query_depth_at
+func engine_query_depth_at(price int64, side uint8) uint64 {
+	var levels []book.Level
+	for n := 8; ; n *= 4 {
+		levels = it.book.Depth(levels[:0], book.Side(side), n)
+		for _, l := range levels {
+			if int64(l.Price)-middle == price {
+				return l.Qty
+			}
+		}
+		if len(levels) < n || beyond(int64(levels[n-1].Price)-middle, price, side) {
+			return 0
+		}
+	}
+}
+
+// beyond says whether a level lies further from the touch than a price.
+func beyond(level, price int64, side uint8) bool {
+	if book.Side(side) == book.Buy {
+		return level < price
+	}
+	return level > price
+}
+
+func main() {}
