@@ -96,6 +96,9 @@ func (l *Ledger) canceled(e *entry, ev *engine.Event) error {
 		e.shown -= min(e.shown, uint64(ev.Qty))
 	}
 	e.shown = min(e.shown, e.leaves)
+	if ev.Flags&engine.EventRests != 0 {
+		return nil
+	}
 	return e.shows(ev)
 }
 

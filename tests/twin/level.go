@@ -14,6 +14,7 @@ func (t *Twin) share(o *order, price uint64) {
 			return
 		}
 		if i := slices.IndexFunc(level, func(m *order) bool { return t.own(m, o) }); i >= 0 {
+			t.see("shared level: own order")
 			t.meet(level[i], o, price)
 			continue
 		}
@@ -22,15 +23,18 @@ func (t *Twin) share(o *order, price uint64) {
 			open, shown = open+m.leaves, shown+m.exposed()
 		}
 		if o.leaves >= open {
+			t.see("shared level: whole")
 			t.meet(level[0], o, price)
 			continue
 		}
 		parts := make([]int64, len(level))
 		if o.leaves >= shown {
+			t.see("shared level: all that is shown")
 			for i, m := range level {
 				parts[i] = m.exposed()
 			}
 		} else {
+			t.see("shared level: shares")
 			parts = t.parts(level, o.leaves, o.instrument)
 		}
 		for i, m := range level {
@@ -72,6 +76,9 @@ func (t *Twin) parts(level []*order, qty int64, instrument uint16) []int64 {
 		n := qty * int64(terms.TopPercent) / 100
 		if terms.TopMax != 0 {
 			n = min(n, int64(terms.TopMax))
+		}
+		if n > 0 {
+			t.see("top order")
 		}
 		give(i, n)
 	}

@@ -35,8 +35,8 @@ import (
 // prices with a sign. Words after an order are times in force (ioc, fok, gtc, gtt), displays (hidden, attributable), sweep,
 // broken (appendage), unknown (letter of tag 12), and options as word=value: tif, display, capacity, cross, clordid, idx,
 // and the optional tags of OUCH by name (minqty, postonly, ttl, expire, maxfloor, random, pricetype, pegoffset, stop,
-// trigger, trail, aiq, aiqgroup, exempt, ...). An account has level (account, firm, group), group, selfmatch (letter of
-// tag 29) and ondrop. A side of a busted trade is user/UserRefNum/side, then UserRefIdx and ClOrdID if there are any. A
+// trigger, trail, aiq, aiqgroup, exempt, ...). An account has a firm (- for none), level (account, firm, group),
+// group, selfmatch (letter of tag 29) and ondrop. A side of a busted trade is user/UserRefNum/side, then UserRefIdx and ClOrdID if there are any. A
 // number or word that the venue should refuse is written like any other.
 //
 // A Notation is a clock beside the tables, so it reads or writes lines in their order.

@@ -69,6 +69,7 @@ func (r *reader) account(u *engine.User, name, value string) {
 
 // places are where the two kinds of orders keep the same fields.
 type places struct {
+	price                          *uint64
 	tif, display, customer, exempt *uint8
 	clOrdID                        *[14]byte
 }
@@ -76,10 +77,10 @@ type places struct {
 func placesOf(cmd *engine.Command) places {
 	if cmd.Kind == engine.KindEnter {
 		m := cmd.Enter()
-		return places{&m.TIF, &m.Display, &m.Customer, &m.Exempt, &m.ClOrdID}
+		return places{&m.Price, &m.TIF, &m.Display, &m.Customer, &m.Exempt, &m.ClOrdID}
 	}
 	m := cmd.Replace()
-	return places{&m.TIF, &m.Display, &m.Customer, &m.Exempt, &m.ClOrdID}
+	return places{&m.Price, &m.TIF, &m.Display, &m.Customer, &m.Exempt, &m.ClOrdID}
 }
 
 // fixed sets what lies in the command's own cell. It says no to a word that does not.

@@ -152,7 +152,7 @@ func (t *Twin) remove(o *order) {
 // clone returns a copy of the venue to try something on: with orders, accounts and instruments of its own.
 func (t *Twin) clone() *Twin {
 	c := *t
-	c.events, c.stops = nil, nil
+	c.events, c.stops, c.seen = nil, nil, nil
 	c.instruments = slices.Clone(t.instruments)
 	c.accounts, c.open = make([]*account, len(t.accounts)), make([]*order, len(t.open))
 	for i, a := range t.accounts {

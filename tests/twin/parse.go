@@ -166,7 +166,7 @@ func (r *reader) message(cmd *engine.Command) {
 		cmd.Disconnect().Cause = engine.CauseClosed
 	case "account":
 		at, user := cmd.Time, cmd.User
-		*cmd.AsUser() = userCell(user, r.next())
+		*cmd.AsUser() = userCell(user, strings.TrimPrefix(r.next(), "-"))
 		cmd.Time = at
 	default:
 		r.fail(fmt.Errorf("%q is no message", w))

@@ -62,6 +62,7 @@ func (t *Twin) movePegs(instrument uint16) {
 		case !ok:
 			t.decrement(o, o.leaves, 'Z') // rule 6.4
 		case price != o.price:
+			t.see("peg moves")
 			t.move(o, price)
 		}
 	}
@@ -81,7 +82,11 @@ func (t *Twin) move(o *order, price uint64) {
 		t.decrement(o, o.leaves, 'G')
 		return
 	}
+	at := t.match
 	t.aggress(o)
+	if t.match > at {
+		t.see("peg moves and trades")
+	}
 }
 
 // midpoint returns the price of midpoint orders, 0 if there is none: between the best displayed prices of orders that are
@@ -121,6 +126,9 @@ func (t *Twin) offer(o *order, mid uint64) {
 	}
 	o.told = -1
 	t.walk(o, mid)
+	if o.told >= 0 {
+		t.see("midpoint order offered, something happened")
+	}
 	if o.leaves > 0 && o.told >= 0 {
 		t.rests(o)
 	}

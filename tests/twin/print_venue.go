@@ -43,7 +43,11 @@ func venueText(cmd *engine.Command) string {
 }
 
 func accountText(u *engine.User) string {
-	s := strings.TrimPrefix(text(u.Name[:]), "USER") + ": account " + text(u.Firm[:])
+	firm := text(u.Firm[:])
+	if firm == "" {
+		firm = "-"
+	}
+	s := strings.TrimPrefix(text(u.Name[:]), "USER") + ": account " + firm
 	s += letterText("selfmatch", u.SelfMatch, 0)
 	switch u.SelfLevel {
 	case engine.LevelFirm:

@@ -73,7 +73,12 @@ func (t *Twin) settleOne(instrument uint16) {
 }
 
 // again says whether there may be one more pass.
-func (t *Twin) again(done int) bool { return done < passes || done == passes && len(t.stops) == 0 }
+func (t *Twin) again(done int) bool {
+	if done >= passes {
+		t.see("the limit of passes")
+	}
+	return done < passes || done == passes && len(t.stops) == 0
+}
 
 // bestMoved says whether the best displayed prices of orders that are no pegs have changed since it was last asked.
 func (t *Twin) bestMoved(instrument uint16) bool {

@@ -46,7 +46,7 @@ func (o *order) behind(price uint64) int64 {
 }
 
 // follow moves a trailing stop toward the market, never away from it (rule 7.6).
-func (o *order) follow(price uint64) {
+func (o *order) follow(price uint64) int64 {
 	switch {
 	case o.trail == 0 || price == 0:
 	case buys(o.side):
@@ -54,6 +54,7 @@ func (o *order) follow(price uint64) {
 	default:
 		o.at = max(o.at, o.behind(price))
 	}
+	return o.at
 }
 
 // printed notes the price of an execution, which stops look at one by one (rule 7.3).
@@ -71,7 +72,9 @@ func (t *Twin) pull(instrument uint16, triggers string) {
 			continue
 		}
 		price := t.watched(instrument, o.trigger)
-		o.follow(price)
+		if at := o.at; o.follow(price) != at {
+			t.see("stop trails")
+		}
 		if o.queued = o.satisfied(price); o.queued {
 			due = append(due, o)
 		}
@@ -90,6 +93,9 @@ func (t *Twin) pull(instrument uint16, triggers string) {
 func (t *Twin) activate() {
 	o := t.stops[0]
 	t.stops = t.stops[1:]
+	if len(t.stops) > 0 {
+		t.see("stops wait for stops")
+	}
 	t.remove(o)
 	o.pending, o.queued, o.wasStop = false, false, true
 	ev := t.tell(o, 'R')

@@ -35,7 +35,8 @@ type Twin struct {
 	now         uint64 // time of the command
 	events      []engine.Event
 	ledger      Ledger
-	fault       error // the first thing the ledger found wrong
+	fault       error          // the first thing the ledger found wrong
+	seen        map[string]int // nil on a copy
 }
 
 type account struct {
@@ -133,7 +134,7 @@ type Level struct {
 
 // New returns a venue without rules.
 func New() *Twin {
-	return &Twin{instruments: make([]instrument, 1), accounts: make([]*account, 1), busted: map[uint64]bool{}}
+	return &Twin{instruments: make([]instrument, 1), accounts: make([]*account, 1), busted: map[uint64]bool{}, seen: map[string]int{}}
 }
 
 // Apply carries out one command and returns what it caused, in order of happening (rule 2.7).
@@ -171,6 +172,7 @@ func (t *Twin) Apply(cmd *engine.Command) []engine.Event {
 		t.expire()
 	}
 	t.settle(append(t.changed(from), t.woken(cmd)...))
+	t.seeEvents()
 	if err := t.ledger.Fold(cmd, t.events); err != nil && t.fault == nil {
 		t.fault = err
 	}

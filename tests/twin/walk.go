@@ -63,6 +63,9 @@ func (t *Twin) aggress(o *order) {
 		t.unmet(o, limit, within)
 		return
 	}
+	if need > 0 && !o.atOnce() {
+		t.see("minimum met, may rest")
+	}
 	t.walk(o, within)
 	switch {
 	case o.leaves == 0:
@@ -82,6 +85,7 @@ func (t *Twin) unmet(o *order, limit, within uint64) {
 		t.decrement(o, o.leaves, 'I')
 		return
 	}
+	t.see("minimum unmet, rests")
 	t.restAt(o, limit)
 }
 
@@ -193,8 +197,12 @@ func (t *Twin) walk(o *order, limit uint64) {
 		}
 		price := t.priceOf(m, mid)
 		switch {
-		case m.conditional() && (o.leaves < min(m.minimum, m.leaves) || !allows(o.side, limit, price)):
-			passed[m] = true // it keeps its place (rules 5.6, 5.7)
+		case m.conditional() && o.leaves < min(m.minimum, m.leaves):
+			t.see("stepped over: too small")
+			passed[m] = true // it keeps its place (rule 5.7)
+		case !allows(o.side, limit, price): // of one with a minimum (rule 5.6)
+			t.see("stepped over: price")
+			passed[m] = true
 		case !m.hidden() && t.instruments[o.instrument].Policy == engine.PolicyProRata:
 			t.share(o, m.price)
 		default:
@@ -242,6 +250,9 @@ func (t *Twin) meet(m, o *order, price uint64) {
 
 // trade executes between maker and aggressor: the maker is told first.
 func (t *Twin) trade(m, o *order, qty int64, price uint64) {
+	if m.conditional() && price != m.price {
+		t.see("better than its limit")
+	}
 	t.match++
 	for _, side := range []*order{m, o} {
 		side.take(qty)
