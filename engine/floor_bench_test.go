@@ -77,6 +77,9 @@ func floorData(b *testing.B) string {
 
 // perUnit reports a time by the unit of work that a benchmark did n of in each of its rounds.
 func perUnit(b *testing.B, spent time.Duration, n int, unit string) {
+	if unit != "ns/op" {
+		b.ReportMetric(0, "ns/op") // not shown
+	}
 	b.ReportMetric(float64(spent.Nanoseconds())/float64(b.N)/float64(n), unit)
 }
 
