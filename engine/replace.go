@@ -14,6 +14,9 @@ func (e *Engine) replace(cmd *Command) {
 		return // the number was used: ignored
 	}
 	old := e.at(slot)
+	if e.plainReplace(c, u, old, slot) {
+		return
+	}
 	if c.Flags&FlagExtension != 0 && cmd.Ext.Present&TagBroken != 0 {
 		e.kill(slot, 'U')
 		return // check 2 comes first
