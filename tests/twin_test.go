@@ -100,7 +100,7 @@ func step(e *engine.Engine, w *twin.Twin, cmd *engine.Command, events *[]engine.
 
 func sameBooks(e *engine.Engine, w *twin.Twin) error {
 	var levels []engine.Level
-	for instrument := uint16(1); instrument <= 3; instrument++ {
+	for instrument := uint16(1); int(instrument) <= twin.Instruments(); instrument++ {
 		for letter, side := range map[uint8]book.Side{'B': book.Buy, 'S': book.Sell} {
 			levels = e.Depth(levels[:0], instrument, side, 100)
 			want := w.Depth(instrument, letter, 100)

@@ -180,7 +180,7 @@ func (f *Flow) mass(cmd *engine.Command) {
 	cmd.Kind, m.Symbol, m.Instrument = engine.KindMassCancel, padded8(""), engine.AllInstruments
 	if f.one(2) {
 		symbol := []string{"AAPL", "MSFT", "TINY", "NONE"}[f.rng.IntN(4)]
-		m.Symbol, m.Instrument = padded8(symbol), instrumentOf(symbol)
+		m.Symbol, m.Instrument = padded8(symbol), InstrumentOf(symbol)
 	}
 	if f.one(3) {
 		m.Side = f.side()
