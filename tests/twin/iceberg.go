@@ -1,6 +1,6 @@
 package twin
 
-import "math/bits"
+import "matcher/engine"
 
 // refresh shows the next slice of an iceberg whose slice is used up, under a new reference and with a new time (rule 5.4).
 // It is not the top order any more (rule 10.2).
@@ -9,29 +9,13 @@ func (t *Twin) refresh(o *order) {
 		return
 	}
 	o.refreshes++
-	o.slice = min(o.leaves, int64(slice(t.secret, o.entered, o.refreshes, uint32(o.floor), uint32(o.random))))
+	o.slice = min(o.leaves, int64(engine.Slice(t.secret, o.entered, o.refreshes, uint32(o.floor), uint32(o.random))))
 	before := o.reference
 	t.reference++
 	t.clock++
 	o.reference, o.time, o.top = t.reference, t.clock, false
 	ev := t.tell(o, 'R')
 	ev.Reason, ev.Qty, ev.Link = 'R', uint32(o.slice), before
-}
-
-// slice is the size of an iceberg's next slice: MaxFloor, or at random about it.
-func slice(secret, entry uint64, count, floor, random uint32) uint32 {
-	if random == 0 {
-		return floor
-	}
-	const k0, k1, k2 = 0xA0761D6478BD642F, 0xE7037ED1A0B428DB, 0x8EBC6AF09C88C6E3
-	fold := func(a, b uint64) uint64 {
-		hi, lo := bits.Mul64(a, b)
-		return hi ^ lo
-	}
-	x := fold(secret^k0, entry^k1)
-	x = fold(x^uint64(count), k2)
-	high, _ := bits.Mul64(x, 2*uint64(random)+1)
-	return max(1, floor-random+uint32(high))
 }
 
 // extra is what an iceberg of some size counts for beside itself toward the limit of live orders: the slices that may
