@@ -33,6 +33,7 @@ func run() error {
 	only := flag.String("only", "", "`names` of workloads, with commas; all four if empty")
 	floor := flag.String("floor", "", "`program` of the C++ floor, or \"build\": floor/floor is made first")
 	rivals := rivalFlag{}
+	crates := flag.Bool("crates", false, "build the rivals of rivals/ with cargo and run them")
 	flag.Var(&rivals, "rival", "`NAME=PROGRAM` of a rival; may be given more than once")
 	flag.Parse()
 
@@ -45,6 +46,13 @@ func run() error {
 		all = append(all, program("C++ floor", path))
 	}
 	all = append(all, contestant{"matcher/book", runBook}, contestant{"matcher/engine", runEngine})
+	if *crates {
+		built, err := cratePrograms()
+		if err != nil {
+			return err
+		}
+		all = append(all, built...)
+	}
 	all = append(all, rivals...)
 
 	specs := workload.All

@@ -53,6 +53,20 @@ func floorProgram(arg string) (string, error) {
 	return "floor/floor", nil
 }
 
+// cratePrograms builds the rivals that a package registry serves.
+func cratePrograms() ([]contestant, error) {
+	cmd := exec.Command("cargo", "build", "--release", "--quiet", "--locked", "--manifest-path", "rivals/Cargo.toml")
+	cmd.Env = append(os.Environ(), "RUSTFLAGS=-C target-cpu=native")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("the rivals need cargo, and this directory: %w\n%s", err, out)
+	}
+	var all []contestant
+	for _, name := range []string{"lobster", "orderbook-rs"} {
+		all = append(all, program(name, "rivals/target/release/"+name))
+	}
+	return all, nil
+}
+
 // rivalFlag is the flag -rival.
 type rivalFlag []contestant
 
