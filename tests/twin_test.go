@@ -25,22 +25,26 @@ const maxOrders = 200
 // TestTwin holds the engine against a naive venue under random flow: all events field by field, and the books. There is a
 // flow for each mix of features, and each must have met what it is for.
 func TestTwin(t *testing.T) {
+	n := *twinCommands
+	if testing.Short() { // under the race detector
+		n /= 4
+	}
 	for _, mix := range twin.Mixes() {
 		if *twinMix != "" && *twinMix != mix.Name {
 			continue
 		}
 		t.Run(mix.Name, func(t *testing.T) {
 			t.Parallel()
-			rerun := fmt.Sprintf("go test ./tests -run 'TestTwin$' -mix %s -seed %d -commands %d", mix.Name, *twinSeed, *twinCommands)
+			rerun := fmt.Sprintf("go test ./tests -run 'TestTwin$' -mix %s -seed %d -commands %d", mix.Name, *twinSeed, n)
 			t.Log("again with:", rerun)
 			w := twin.New()
-			if at, fault := compare(w, flowOf(mix, *twinSeed, *twinCommands)); fault != nil {
-				n := len(twin.Setup(maxOrders))
-				list := slices.Collect(flowOf(mix, *twinSeed, at+1-n))
+			if at, fault := compare(w, flowOf(mix, *twinSeed, n)); fault != nil {
+				setup := len(twin.Setup(maxOrders))
+				list := slices.Collect(flowOf(mix, *twinSeed, at+1-setup))
 				t.Fatalf("command %d: %v\nagain with: %s\nshortest list found (line 1 follows the setup):\n%s",
-					at, fault, rerun, scenarioOf(shrink(list[n:], fault)))
+					at, fault, rerun, scenarioOf(shrink(list[setup:], fault)))
 			}
-			missed(t, w, mix)
+			missed(t, w, mix, n)
 		})
 	}
 }
