@@ -14,7 +14,7 @@ import (
 
 // The sizes that the package comment tells.
 var (
-	_ [32]byte = [unsafe.Sizeof(node{})]byte{}
+	_ [64]byte = [unsafe.Sizeof(node{})]byte{}
 	_ [16]byte = [unsafe.Sizeof(queue{})]byte{}
 	_ [16]byte = [unsafe.Sizeof(block{})]byte{}
 	_ [16]byte = [unsafe.Sizeof(Fill{})]byte{}
@@ -63,8 +63,8 @@ func ExampleBook_Depth() {
 	// 995 20 2
 }
 
-func ExampleExpiries() {
-	e := NewExpiries(100)
+func ExampleAgenda() {
+	e := NewAgenda(NewAgendaMemory(100))
 	e.Add(2000, 7, 1)
 	e.Add(1000, 9, 2)
 	e.Add(1000, 8, 3)
@@ -180,7 +180,7 @@ func TestPlace(t *testing.T) {
 	b.Reduce(1, 5)
 	b.Remove(2)
 	b.Add(2, Resting{Side: Buy, Price: 10, Qty: 10})
-	if got, want := b.Queue(nil, Buy), []Slot{1, 3, 2}; !slices.Equal(got, want) {
+	if got, want := b.Ranked(nil, Buy), []Slot{1, 3, 2}; !slices.Equal(got, want) {
 		t.Errorf("queue is %v, want %v", got, want)
 	}
 	if orders.Leaves(1) != 1 {

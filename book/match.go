@@ -72,3 +72,9 @@ func (b *Book) Fillable(taker Side, limit Price, need uint64) uint64 {
 	}
 	return min(sum, need)
 }
+
+// Crosses says whether Match of an aggressor of side taker would meet anybody up to limit.
+func (b *Book) Crosses(taker Side, limit Price) bool {
+	displayed, hidden := b.ladder(1-taker, Displayed), b.ladder(1-taker, Hidden)
+	return min(displayed.best, hidden.best) < displayed.end(limit)
+}

@@ -86,7 +86,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			if err := b.Audit(); err != nil {
 				t.Fatal(err)
 			}
-			for _, s := range b.Queue(nil, side) {
+			for _, s := range b.Ranked(nil, side) {
 				b.Remove(s)
 				orders.Free(s)
 			}

@@ -119,7 +119,7 @@ func (n *naive) compare(b *Book) error {
 }
 
 func (n *naive) compareSide(b *Book, side Side) error {
-	slots := b.Queue(nil, side)
+	slots := b.Ranked(nil, side)
 	if len(slots) != len(n.sides[side]) {
 		return fmt.Errorf("%d orders, want %d", len(slots), len(n.sides[side]))
 	}

@@ -40,11 +40,12 @@ const (
 	free state = iota
 	taken
 	queued
+	parked
 )
 
-// node is one order. While it is queued, next and prev are its neighbours in the queue (0 at the ends) and queue is the
-// index of that queue, so that an order is found and removed without looking up its price. While it is free, next is the
-// free slot behind it. It holds no pointer: the garbage collector never looks inside, and two fit a cache line.
+// node is one order, one cache line. While it is queued, next and prev are its neighbours in the queue (0 at the ends) and
+// queue is the index of that queue, so that an order is found and removed without looking up its price. While it is free,
+// next is the free slot behind it. It holds no pointer: the garbage collector never looks inside.
 type node struct {
 	next   uint32
 	prev   uint32
@@ -55,7 +56,11 @@ type node struct {
 	side   Side
 	class  Class
 	state  state
+	data   Data
 }
+
+// Data is what whoever takes a slot keeps beside the order, in the same cache line. The book never reads it.
+type Data [4]uint64
 
 // Orders is the memory of all orders of one engine and of the queues in which they stand. Books share it, because its
 // bounds hold for all of them together: there are never more queues, blocks or pages in use than orders. It is used by
@@ -126,8 +131,17 @@ func (o *Orders) Free(s Slot) {
 	o.live--
 }
 
+// Data returns the taker's own part of a slot.
+func (o *Orders) Data(s Slot) *Data { return &o.nodes[s].data }
+
+// Weight returns the order's factor in the book's Hash.
+func (o *Orders) Weight(s Slot) uint64 { return o.nodes[s].weight }
+
 // Queued says whether the order stands in a book.
 func (o *Orders) Queued(s Slot) bool { return o.nodes[s].state == queued }
+
+// Parked says whether the order is counted by a book without standing in one of its queues.
+func (o *Orders) Parked(s Slot) bool { return o.nodes[s].state == parked }
 
 // Leaves returns the order's open quantity. After Remove it is what was removed, after a whole fill 0, until the slot is
 // added again.

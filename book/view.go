@@ -23,8 +23,8 @@ func (b *Book) Depth(dst []Level, s Side, n int) []Level {
 	return dst
 }
 
-// Queue appends every order of a side in the order in which Match would meet them.
-func (b *Book) Queue(dst []Slot, s Side) []Slot {
+// Ranked appends every queued order of a side in the order in which Match would meet them.
+func (b *Book) Ranked(dst []Slot, s Side) []Slot {
 	displayed, hidden := b.ladder(s, Displayed), b.ladder(s, Hidden)
 	d, h := displayed.bestQueue, hidden.bestQueue
 	for d != 0 || h != 0 {
@@ -40,3 +40,24 @@ func (b *Book) Queue(dst []Slot, s Side) []Slot {
 	}
 	return dst
 }
+
+// Queue is the orders of one side, class and price, in order of time; 0 is none. It is a name until the book changes.
+type Queue uint32
+
+// First returns the queue of the best price of a side and class, 0 if there is none.
+func (b *Book) First(s Side, c Class) Queue { return Queue(b.ladder(s, c).bestQueue) }
+
+// Behind returns the queue of the next worse price, 0 if there is none.
+func (b *Book) Behind(s Side, c Class, q Queue) Queue { return Queue(b.ladder(s, c).behind(uint32(q))) }
+
+// PriceOf returns the price of a queue.
+func (b *Book) PriceOf(s Side, c Class, q Queue) Price {
+	l := b.ladder(s, c)
+	return l.price(l.keyOf(uint32(q)))
+}
+
+// Head returns the first order of a queue.
+func (b *Book) Head(q Queue) Slot { return Slot(b.orders.queues[q].head) }
+
+// Next returns the order behind one that is queued, 0 at the end of its queue.
+func (o *Orders) Next(s Slot) Slot { return Slot(o.nodes[s].next) }

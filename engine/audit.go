@@ -31,9 +31,9 @@ func (e *Engine) Audit() error {
 			return fmt.Errorf("engine: instrument %d: %w", i, err)
 		}
 		for _, side := range [...]book.Side{book.Buy, book.Sell} {
-			for _, slot := range in.book.Queue(nil, side) {
+			for _, slot := range in.book.Ranked(nil, side) {
 				queued++
-				if o := &e.live[slot]; int(o.instrument) != i || bookSide(o.side) != side {
+				if o := e.at(slot); int(o.instrument) != i || bookSide(o.side) != side {
 					return fmt.Errorf("engine: order %d stands in another book than it belongs to", o.reference)
 				}
 			}
@@ -43,7 +43,7 @@ func (e *Engine) Audit() error {
 		if bids && asks && bid >= ask {
 			return fmt.Errorf("engine: instrument %d is displayed locked or crossed: bid %d, ask %d (rule 4.7)", i, bid, ask)
 		}
-		sum += in.book.Hash()
+		sum += e.bookTerm(in)
 	}
 	if queued != listed {
 		return fmt.Errorf("engine: %d orders are queued, %d are listed", queued, listed)
@@ -59,8 +59,8 @@ func (e *Engine) auditUser(index uint16) (int, error) {
 	u := &e.users[index]
 	n, last := 0, uint64(0)
 	before := book.Slot(0)
-	for slot := u.first; slot != 0; slot = e.live[slot].next {
-		o := &e.live[slot]
+	for slot := u.first; slot != 0; slot = e.at(slot).next {
+		o := e.at(slot)
 		switch {
 		case o.user != index || o.prev != before || o.reference <= last:
 			return 0, fmt.Errorf("engine: the list of user %d is broken at order %d", index, o.reference)

@@ -8,12 +8,29 @@
 //
 //	engine.go       the state, Apply, time
 //	cells.go        the bytes of commands and fills, the events
-//	enter.go        new orders: checks and what the instructions mean
-//	walk.go         the aggressor: post-only, feasibility, fills, coming to rest
-//	amend.go        Cancel, Modify, Replace, mass cancel, the kill switch
-//	venue.go        rules, instruments, users, days, restarts
-//	order.go        live orders: what the book does not need to know of them
+//	tell.go         events
+//	plain.go        the short way of a plain order
+//	enter.go        new orders: checks; terms.go: what the instructions mean
+//	aggress.go      the aggressor: post-only, feasibility, fills, coming to rest
+//	plan.go         the walk of rank, time and conditions, tried before it is carried out; prorata.go shares a level
+//	commit.go       carrying a plan out
+//	iceberg.go      slices and their refreshes
+//	selfmatch.go    self-trade prevention
+//	settle.go       what moves by itself: pegs.go, stops.go
+//	amend.go        Cancel, Modify; replace.go Replace; mass.go mass cancel, kill switch, disconnect
+//	venue.go        rules, instruments, users, days, restarts; operator.go halts, busts, cancels on behalf
+//	order.go        live orders: what the book does not need to know of them; refs.go: their names
 //	hash.go         state and output hashes
+//
+// # The two ways of an aggressor
+//
+// A plain order against plain makers goes through plain.go and book.Match: one test of one word a side says that nothing
+// rare stands opposite. All else is first planned: plan.go walks the makers without touching anything and writes down steps
+// (fill, refresh, cancel, decrement). Feasibility, post-only and the collar are questions to a plan; commit.go carries out
+// its steps. So the walk that is tried and the walk that is done are one piece of code.
+//
+// Orders that move by themselves (pegs, midpoint orders, stops) hang on the instrument's watch; a book without any pays one
+// test for it. A command notes the instruments it touched that have a watch, and settles them when it is done.
 //
 // The rules are numbered in PROTOCOL.md, section "Matching rules"; comments name them as (rule 4.5).
 package engine
@@ -26,18 +43,35 @@ import (
 
 // Engine is one venue. The zero value is not usable; its first command must be Rules.
 type Engine struct {
-	seq  uint64 // of the last command
-	time uint64 // of the last command
-	due  uint64 // the earliest expiry of a live order; MaxUint64: none
+	seq       uint64 // of the last command
+	time      uint64 // of the last command
+	due       uint64 // the earliest expiry of a live order; MaxUint64: none
+	reference uint64 // last order reference given
+	match     uint64 // last match number given
+	priority  uint64 // last time priority given
+	fillCount uint64
+	slices    uint32 // what live icebergs count beside their orders (rule 2.6)
+	closed    bool   // no day is open, or order entry is closed for all
 
-	orders   *book.Orders
-	live     []order // by slot, beside the book's own nodes
-	refs     refTable
-	expiries *book.Expiries
-
+	orders      *book.Orders // every live order: its Data is an order
+	names       []name       // by slot
+	cold        []cold       // by slot
+	refs        refTable
+	users       []user       // by index; 0 is the venue
 	instruments []instrument // by index; 0 is unused
+
+	out   []Event     // events of the command at work
+	fills []book.Fill // of the aggressor at work
+	plan  plan        // of the aggressor at work
+
+	expiries  *book.Agenda
+	triggers  *book.AgendaMemory // of all stops
+	unsettled []uint16           // instruments that the command changed and that have a watch
+	stopQueue []book.Slot        // triggered stops of the instrument that settles, oldest first (rule 7.4)
+	scratch   []book.Slot
+	settling  bool // what enters now was set going by another order
+
 	symbols     symbolTable
-	users       []user // by index; 0 is the venue
 	rules       Rules
 	definitions uint64 // hash of rules and instruments
 	salt        uint64
@@ -46,45 +80,57 @@ type Engine struct {
 	gate        bool // order entry is closed for all
 	epoch       uint64
 	mode        uint8
-
-	reference uint64 // last order reference given
-	match     uint64 // last match number given
-	priority  uint64 // last time priority given
-	fillCount uint64
-
-	out   []Event     // events of the command at work
-	fills []book.Fill // of the aggressor at work
+	busted      []uint64 // match numbers, ascending
+	bustTerm    uint64   // their part of the state hash
 
 	hashes hashes
 }
 
 // instrument is one instrument and its book.
 type instrument struct {
-	def  Instrument
-	book *book.Book
+	book     *book.Book
+	tick     uint64
+	inverse  uint64 // 2^64/tick, for dividing by it; 0: the tick is 1
+	maxPrice uint64
+	maxQty   uint32
+	careful  [2]uint32 // by side: resting orders that need the careful walk; a policy counts too
+	watching uint32    // orders that move by themselves
+	state    uint8     // `H` halted, 0 not
+	tops     bool      // a top order is kept track of
 	hashed
+	unsettled bool
+	last      uint64 // price of the last trade, 0 none
+	anchor    uint64 // last as it was before the command anchorSeq
+	anchorSeq uint64
+
+	top   [2]book.Slot // by side: the top order (rule 10.2)
+	watch *watch       // nil until the first order that moves by itself
+	def   Instrument
+	terms Terms // defaults filled in
 }
 
 // user is one account.
 type user struct {
-	def      User
-	last     []uint32 // last UserRefNum by channel (tag 28)
-	lastTerm uint64   // their part of the state hash
-	sent     uint64   // messages so far: the number of the last one
-	first    book.Slot
-	tail     book.Slot // live orders, in order of reference
-	disabled bool      // kill switch (rule 9.8)
+	last0    uint32 // last UserRefNum of channel 0
+	rare     bool   // disabled, or prevents self-trades by default: not for the short way
+	disabled bool   // kill switch (rule 9.8)
 	hashed
+	sent     uint64    // messages so far: the number of the last one
+	first    book.Slot // live orders, in order of reference
+	tail     book.Slot
+	lastTerm uint64   // the part of the state hash of channels from 1 on
+	last     []uint32 // last UserRefNum by channel (tag 28) from 1 on
+	def      User
 }
 
 // New returns a venue without rules.
 func New() *Engine {
 	return &Engine{
 		due:         math.MaxUint64,
+		closed:      true,
 		instruments: make([]instrument, 1),
 		users:       make([]user, 1),
 		symbols:     newSymbolTable(),
-		refs:        newRefTable(1, 0),
 	}
 }
 
@@ -129,52 +175,31 @@ func (e *Engine) Apply(events []Event, cmd *Command) []Event {
 	default:
 		e.venue(cmd)
 	}
+	if len(e.unsettled) != 0 {
+		e.settle()
+	}
 	events = e.out
 	e.out = nil
 	return events
 }
 
-// emit appends an event for a user and gives it the next number of the user's stream.
-func (e *Engine) emit(kind uint8, index uint16) *Event {
-	u := &e.users[index]
-	u.sent++
-	e.touchUser(index)
-	e.out = append(e.out, Event{})
-	ev := &e.out[len(e.out)-1]
-	ev.Kind, ev.User, ev.Number = kind, index, u.sent
-	return ev
-}
-
-// emitOrder appends an event about an order.
-func (e *Engine) emitOrder(kind uint8, o *order) *Event {
-	ev := e.emit(kind, o.user)
-	ev.Instrument, ev.Idx, ev.Side = o.instrument, o.idx, o.side
-	ev.Ref, ev.Order, ev.Price = o.ref, o.reference, uint64(o.price)
-	if o.hidden() {
-		ev.Flags |= EventHidden
-	}
-	return ev
-}
-
-// canceled tells the owner that n lots of an order will not trade; leaves remain.
-func (e *Engine) canceled(o *order, n, leaves uint32, reason uint8) {
-	ev := e.emitOrder('C', o)
-	ev.Qty, ev.Leaves, ev.Reason = n, leaves, uint16(reason)
-}
-
-// expire cancels every order that is dead at the time of the command, ordered by expiry and reference (rule 2.2).
+// expire cancels every order that is dead at the time of the command, ordered by expiry and reference, and settles
+// (rules 2.2, 2.5).
 func (e *Engine) expire() {
 	for {
 		at, slot, ok := e.expiries.Next()
 		if !ok {
 			e.due = math.MaxUint64
-			return
+			break
 		}
 		if at > e.time {
 			e.due = at
-			return
+			break
 		}
 		e.kill(slot, 'T')
+	}
+	if len(e.unsettled) != 0 {
+		e.settle()
 	}
 }
 
@@ -205,6 +230,41 @@ func (e *Engine) Sent(user uint16) uint64 { return e.users[user].sent }
 // LastRef returns the last UserRefNum that a user used up in a channel.
 func (e *Engine) LastRef(user uint16, idx uint8) uint32 { return e.users[user].lastRef(idx) }
 
+// lastRef returns the last UserRefNum used up in a channel.
+func (u *user) lastRef(idx uint8) uint32 {
+	if idx == 0 {
+		return u.last0
+	}
+	return u.last[idx]
+}
+
+// use consumes a UserRefNum. False: it is not above the last one of its channel, so this is a retransmission (rule 3, 1).
+func (e *Engine) use(u *user, index uint16, idx uint8, ref uint32) bool {
+	if idx == 0 {
+		if ref <= u.last0 {
+			return false
+		}
+		u.last0 = ref
+		e.touchUser(u, index)
+		return true
+	}
+	if ref <= u.last[idx] {
+		return false
+	}
+	u.lastTerm += refTerm(index, idx, ref) - refTerm(index, idx, u.last[idx])
+	u.last[idx] = ref
+	e.touchUser(u, index)
+	return true
+}
+
+// refTerm is what a channel's last UserRefNum adds to the state hash.
+func refTerm(index uint16, idx uint8, ref uint32) uint64 {
+	if ref == 0 {
+		return 0
+	}
+	return mum(uint64(index)<<8^uint64(idx)^k2, uint64(ref)^k3)
+}
+
 // Level is one price of a book: wire price, quantity in lots, number of orders. Only what is displayed counts.
 type Level struct {
 	Price  uint64
@@ -219,7 +279,7 @@ func (e *Engine) Depth(dst []Level, instrument uint16, side book.Side, n int) []
 	}
 	in := &e.instruments[instrument]
 	for _, l := range in.book.Depth(nil, side, n) {
-		dst = append(dst, Level{Price: uint64(l.Price) * in.def.Tick, Qty: l.Qty, Orders: l.Orders})
+		dst = append(dst, Level{Price: uint64(l.Price) * in.tick, Qty: l.Qty, Orders: l.Orders})
 	}
 	return dst
 }

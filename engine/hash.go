@@ -3,6 +3,8 @@ package engine
 import (
 	"math/bits"
 	"unsafe"
+
+	"matcher/book"
 )
 
 // The state hash is a sum mod 2^64 of independent terms: one per queued order (kept by the books: weight x leaves), one
@@ -20,23 +22,28 @@ type hashed struct {
 	dirty bool
 }
 
-func (e *Engine) touchUser(index uint16) {
-	if h := &e.users[index].hashed; !h.dirty {
-		h.dirty = true
+func (e *Engine) touchUser(u *user, index uint16) {
+	if !u.dirty {
+		u.dirty = true
 		e.hashes.users = append(e.hashes.users, index)
 	}
 }
 
-func (e *Engine) touchBook(index uint16) {
-	if h := &e.instruments[index].hashed; !h.dirty {
-		h.dirty = true
+// touchBook notes that an instrument has changed: for the hash, and for what has to settle (rule 2.4).
+func (e *Engine) touchBook(in *instrument, index uint16) {
+	if !in.dirty {
+		in.dirty = true
 		e.hashes.books = append(e.hashes.books, index)
+	}
+	if in.watching != 0 && !in.unsettled {
+		in.unsettled = true
+		e.unsettled = append(e.unsettled, index)
 	}
 }
 
 // Hash returns the hash of the state: every queued order with its place in time, its price, owner, number and lifetime,
-// every account, every counter, every definition. Not in it, but in the output hash as they happen: ClOrdID, capacity,
-// which of the three sale letters, and how much of its chain an order has executed.
+// every account, every counter, every definition. Not in it, but in the output hash as they happen: ClOrdID, capacity, and
+// how much of its chain an order has executed.
 func (e *Engine) Hash() uint64 {
 	h := &e.hashes
 	for _, i := range h.users {
@@ -45,7 +52,7 @@ func (e *Engine) Hash() uint64 {
 	}
 	for _, i := range h.books {
 		in := &e.instruments[i]
-		h.sum += in.retake(in.book.Hash())
+		h.sum += in.retake(e.bookTerm(in))
 	}
 	h.users, h.books = h.users[:0], h.books[:0]
 	return h.sum + e.venueTerm()
@@ -66,7 +73,20 @@ func (e *Engine) userTerm(index uint16) uint64 {
 	}
 	f := u.def.Firm
 	firm := uint64(f[0]) | uint64(f[1])<<8 | uint64(f[2])<<16 | uint64(f[3])<<24
-	return mum(uint64(index)<<1^flag^firm<<32^k0, u.sent^k1) + u.lastTerm
+	rules := uint64(u.def.SelfMatch) | uint64(u.def.SelfLevel)<<8 | uint64(u.def.OnDrop)<<16 | uint64(u.def.SelfGroup)<<32
+	return mum(uint64(index)<<1^flag^firm<<32^k0, u.sent^k1) + mum(rules^k3, uint64(index)^k4) + u.lastTerm + refTerm(index, 0, u.last0)
+}
+
+// bookTerm covers an instrument: its orders and what it remembers beside them.
+func (e *Engine) bookTerm(in *instrument) uint64 {
+	h := in.book.Hash() + mum(in.last^k1, uint64(in.state)^k2)
+	if in.tops {
+		h += mum(e.at(in.top[0]).reference^k2, e.at(in.top[1]).reference^k3)
+	}
+	if w := in.watch; w != nil {
+		h += mum(w.bid^k0, w.ask^k1) ^ mum(w.mid^k2, k3)
+	}
+	return h
 }
 
 // venueTerm covers what belongs to no user and no book. Time and the last sequence number are in the journal beside the
@@ -79,10 +99,11 @@ func (e *Engine) venueTerm() uint64 {
 	if e.gate {
 		flags |= 2
 	}
+	day := e.day.Midnight ^ e.day.Secret<<1
 	s := &e.day.Session
 	session := symbolKey([8]byte(s[:8])) ^ uint64(s[8])<<17 ^ uint64(s[9])<<41
 	return mum(e.reference^k0, e.match^k1) ^ mum(e.priority^k2, flags^k3) ^
-		mum(uint64(len(e.users))<<32^uint64(len(e.instruments))^k4, e.day.Midnight^k0) ^ mum(e.definitions^k1, session^k2)
+		mum(uint64(len(e.users))<<32^uint64(len(e.instruments))^k4, day^k0) ^ mum(e.definitions^k1, session^k2) + e.bustTerm
 }
 
 const (
@@ -99,12 +120,32 @@ func mum(a, b uint64) uint64 {
 	return hi ^ lo
 }
 
-// weight is what one lot of a queued order adds to the state hash.
-func weight(o *order, priority uint64) uint64 {
-	place := uint64(o.price)<<16 ^ uint64(o.instrument)
-	owner := uint64(o.user)<<8 ^ uint64(bookSide(o.side))<<1 ^ uint64(o.class())
-	name := uint64(o.ref)<<32 | uint64(o.group)<<16 | uint64(o.tif)<<8 | uint64(o.idx) + uint64(o.flags)<<56
-	return mum(o.reference^k0, priority^k1) ^ mum(place^k2, owner^k3) ^ mum(o.expire^k4, name^k0) ^ name*k1
+// weight is what one lot of an order in a book adds to the state hash.
+func (e *Engine) weight(o *order, slot book.Slot, price book.Price, priority uint64) uint64 {
+	w := mum(o.reference^k0, o.word()^uint64(o.flags)^k1) ^
+		mum((uint64(o.ref)<<32|uint64(price))^k2, priority^uint64(e.names[slot].tif)<<56^k3)
+	if o.flags&orderCold != 0 {
+		w += e.cold[slot].term()
+	}
+	return w
+}
+
+// term is the part of an order's weight that its cold record makes.
+func (c *cold) term() uint64 {
+	letters := uint64(c.aiq) | uint64(c.trigger)<<8 | uint64(c.priceType)<<16 | uint64(c.aiqGroup[0])<<32 | uint64(c.aiqGroup[1])<<40 |
+		uint64(c.group)<<48
+	return mum(c.entry^k0, c.expire^k1) ^ mum(c.limit^k2, uint64(c.stop)^k3) ^ mum(uint64(c.trail)^k4, uint64(c.offset)^k0) ^
+		mum(uint64(c.reserve)<<32|uint64(c.floor)^k1, uint64(c.random)<<32|uint64(c.refreshes)^k2) ^ mum(uint64(c.minimum)^k3, letters^k4)
+}
+
+// rework changes the cold record of an order that is in a book, and its weight with it.
+func (e *Engine) rework(o *order, slot book.Slot, change func(c *cold)) {
+	c := &e.cold[slot]
+	before := c.term()
+	change(c)
+	in := &e.instruments[o.instrument]
+	e.touchBook(in, o.instrument)
+	in.book.Reweigh(slot, e.orders.Weight(slot)-before+c.term())
 }
 
 // FoldOutput folds events into a hash of all output since the start (0). It does not matter in how many pieces the events

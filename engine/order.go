@@ -6,42 +6,109 @@ import (
 	"matcher/book"
 )
 
-// order is what the engine remembers of a live order beside the book's node; the two share a slot. 64 bytes, no pointer.
+// order is what the engine remembers of a live order in the cache line of the book's node (book.Data). Its last 8 bytes are
+// those with which a command's header and an event begin, flags in the place of kind and flags.
 type order struct {
-	reference  uint64
-	expire     uint64 // ns since 1970; 0: by time in force alone
-	ref        uint32 // UserRefNum
-	used       uint32 // executed and decremented quantity of the chain (Replace arithmetic, rule 9.4)
-	price      uint32 // wire units; a limit price is below 2,000,000,000
-	next       book.Slot
-	prev       book.Slot // of the same user, in order of reference
-	user       uint16
-	instrument uint16
-	group      uint16
-	idx        uint8
-	side       uint8 // B S T E
-	tif        uint8
-	display    uint8
-	capacity   uint8
-	flags      uint8
-	clOrdID    [14]byte
+	reference uint64
+	ref       uint32    // UserRefNum
+	used      uint32    // executed and decremented quantity of the chain (Replace arithmetic, rule 9.4)
+	next      book.Slot // of the same user, in order of reference
+	prev      book.Slot
+	flags     uint16 // orderXxx
+	instrument,
+	user uint16
+	idx  uint8
+	side uint8 // B S T E
 }
-
-var _ [64]byte = [unsafe.Sizeof(order{})]byte{}
 
 // Flags of an order.
 const (
-	orderSweep   uint8 = 1 // InterMarket Sweep `Y`
-	orderToLimit uint8 = 2 // came as market-to-limit: a Replace at a market price is one again (rule 9.5)
+	orderHidden  uint16 = 1 << iota // displays nothing: `N`, a minimum, a midpoint order
+	orderPublic                     // attributable `A`
+	orderCold                       // has a record in Engine.cold
+	orderIceberg                    // shows a slice (rule 5.4)
+	orderMinimum                    // each trade must bring a minimum (rules 5.6, 5.7)
+	orderPeg                        // primary or market peg
+	orderMid                        // midpoint order
+	orderPending                    // a stop before its trigger
+	orderExpires                    // on the agenda of expiries
+	orderPost                       // post-only
+	orderSlip                       // post-only `R`
+	orderBound                      // lives by its connection: tag 134 `Y`
+	orderExempt                     // tag 134 `N`
+	orderToLimit                    // came as market-to-limit: a Replace at a market price is one again (rule 9.5)
+	orderDated                      // expires by tag 132, which a Replace inherits (rule 9.5)
+	orderTrails                     // a trailing stop
+
+	// orderNotDisplayed are those of which the book shows nothing.
+	orderNotDisplayed = orderHidden | orderMid | orderPending
 )
 
-func (o *order) hidden() bool { return o.display == 'N' }
+// name is what only the owner's messages repeat of an order. It lies apart, by slot: it is written once and seldom read.
+type name struct {
+	clOrdID  [14]byte
+	capacity uint8
+	tif      uint8
+}
 
-func (o *order) class() book.Class {
-	if o.hidden() {
-		return book.Hidden
+// cold is what plain orders do not have, by slot, for orders with orderCold. Memory of slots that never had such an order
+// is never touched.
+type cold struct {
+	entry     uint64 // the reference that the A or U gave that made the order
+	expire    uint64 // ns since 1970, with orderExpires
+	limit     uint64 // wire price: of a pending stop, a peg (its cap), a midpoint order; MarketPrice: none
+	stop      int64  // wire price at which a stop triggers
+	trail     int64  // orderTrails: how far the stop stays behind its reference
+	offset    int64  // of a peg from its reference
+	reserve   uint32 // of an iceberg: open and not shown
+	floor     uint32 // of an iceberg: MaxFloor
+	random    uint32 // of an iceberg: tag 13
+	refreshes uint32 // of an iceberg, so far
+	slices    uint32 // of an iceberg: what it counts toward the venue's orders beside its one (rule 2.6)
+	minimum   uint32 // of orderMinimum: at most its leaves; before it rests: as given
+	group     uint16 // tag 24
+	aiqGroup  [2]byte
+	aiq       uint8 // effective letter of self-trade prevention as an aggressor, 0 none
+	trigger   uint8 // L B A
+	priceType uint8 // P R M, 0 none
+	_         uint8
+	next      book.Slot // of the instrument's pegs or midpoint orders of this side, in order of entry
+	prev      book.Slot
+}
+
+var _ [32]byte = [unsafe.Sizeof(order{})]byte{}
+
+// coldOf returns the record of an order that may have none.
+func (e *Engine) coldOf(o *order, slot book.Slot) *cold {
+	if o.flags&orderCold == 0 {
+		return &noCold
 	}
-	return book.Displayed
+	return &e.cold[slot]
+}
+
+var noCold cold // never written
+
+// at returns the live order in a slot.
+func (e *Engine) at(slot book.Slot) *order {
+	return (*order)(unsafe.Pointer(e.orders.Data(slot)))
+}
+
+// word returns the 8 bytes that begin an event about the order, without kind and flags.
+func (o *order) word() uint64 {
+	return *(*uint64)(unsafe.Pointer(&o.flags)) &^ 0xffff
+}
+
+func (o *order) class() book.Class { return book.Class(o.flags & orderHidden) }
+
+// display returns the letter that the owner is told.
+func (o *order) display() uint8 {
+	switch {
+	case o.flags&orderHidden != 0:
+		return 'N'
+	case o.flags&orderPublic != 0:
+		return 'A'
+	}
+	return 'Y'
 }
 
 // bookSide maps the four side letters to the two sides of a book.
@@ -55,191 +122,151 @@ func bookSide(letter uint8) book.Side {
 // contra is the side that an order trades with.
 func contra(s book.Side) book.Side { return s ^ 1 }
 
+// leaves returns the open quantity of a live order, the reserve of an iceberg included.
+func (e *Engine) leaves(o *order, slot book.Slot) uint32 {
+	n := uint32(e.orders.Leaves(slot))
+	if o.flags&orderIceberg != 0 {
+		n += e.cold[slot].reserve
+	}
+	return n
+}
+
+// shown returns what the book displays of a live order.
+func (e *Engine) shown(o *order, slot book.Slot) uint32 {
+	if o.flags&orderNotDisplayed != 0 || !e.orders.Queued(slot) {
+		return 0
+	}
+	return uint32(e.orders.Leaves(slot))
+}
+
+// price returns the wire price of a live order: where it stands, or the limit of one that stands nowhere.
+func (e *Engine) price(o *order, slot book.Slot) uint64 {
+	if o.flags&(orderPending|orderMid) != 0 {
+		return e.cold[slot].limit
+	}
+	return uint64(e.orders.Price(slot)) * e.instruments[o.instrument].tick
+}
+
 // find returns the live order that a user calls by a UserRefNum, or 0.
 func (e *Engine) find(user uint16, idx uint8, ref uint32) book.Slot {
-	return e.refs.get(refKey(user, idx, ref))
+	return e.refs.get(e, user, idx, ref)
 }
 
-// rest puts what is left of an order at the back of its queue and files it under its names. There is a free slot.
-func (e *Engine) rest(o *order, leaves uint32) book.Slot {
-	slot := e.orders.Take()
-	if slot == 0 {
-		panic("engine: no slot for an accepted order")
-	}
-	e.live[slot] = *o
-	o = &e.live[slot]
-	e.refs.put(refKey(o.user, o.idx, o.ref), slot)
+// file enters an order that has just come to life under its names.
+func (e *Engine) file(o *order, slot book.Slot) {
+	e.refs.put(o, slot)
 	e.listed(o, slot)
-	if o.expire != 0 {
-		e.expiries.Add(o.expire, o.reference, slot)
-		e.due = min(e.due, o.expire)
+	if o.flags&orderExpires != 0 {
+		c := &e.cold[slot]
+		e.expiries.Add(c.expire, o.reference, slot)
+		e.due = min(e.due, c.expire)
 	}
-	e.queue(o, slot, leaves)
-	return slot
-}
-
-// queue gives an order a new time priority (rule 4.3) and puts it at the back of its queue.
-func (e *Engine) queue(o *order, slot book.Slot, leaves uint32) {
-	in := &e.instruments[o.instrument]
-	e.touchBook(o.instrument)
-	e.priority++
-	in.book.Add(slot, book.Resting{
-		Side:   bookSide(o.side),
-		Class:  o.class(),
-		Price:  book.Price(uint64(o.price) / in.def.Tick),
-		Qty:    book.Qty(leaves),
-		Weight: weight(o, e.priority),
-	})
 }
 
 // listed appends an order to its owner's list. References only grow, so the list is in order of reference.
 func (e *Engine) listed(o *order, slot book.Slot) {
 	u := &e.users[o.user]
-	o.prev, o.next = u.tail, 0
-	if u.tail != 0 {
-		e.live[u.tail].next = slot
+	last := u.tail
+	o.prev, o.next = last, 0
+	u.tail = slot
+	if last != 0 {
+		e.at(last).next = slot
 	} else {
 		u.first = slot
 	}
-	u.tail = slot
 }
 
-// unlisted takes an order out of its owner's list.
+// unlisted takes an order out of its owner's list. No branch depends on where it stands: slot 0 takes what nobody reads.
 func (e *Engine) unlisted(o *order) {
 	u := &e.users[o.user]
-	if o.prev != 0 {
-		e.live[o.prev].next = o.next
-	} else {
-		u.first = o.next
+	next, prev := o.next, o.prev
+	e.at(prev).next = next
+	e.at(next).prev = prev
+	first, tail := u.first, u.tail
+	if prev == 0 {
+		first = next
 	}
-	if o.next != 0 {
-		e.live[o.next].prev = o.prev
-	} else {
-		u.tail = o.prev
+	if next == 0 {
+		tail = prev
 	}
+	u.first, u.tail = first, tail
 }
 
-// forget removes an order that is in no queue any more from all names it had, and frees its slot.
-func (e *Engine) forget(slot book.Slot) {
-	o := &e.live[slot]
-	e.refs.remove(refKey(o.user, o.idx, o.ref))
+// renamed gives a live order a new reference, and with it the last place on its owner's list.
+func (e *Engine) renamed(o *order, slot book.Slot) {
 	e.unlisted(o)
-	if o.expire != 0 {
-		e.expiries.Remove(o.expire, o.reference)
+	if o.flags&orderExpires != 0 {
+		e.expiries.Remove(e.cold[slot].expire, o.reference)
+	}
+	e.reference++
+	o.reference = e.reference
+	if o.flags&orderExpires != 0 {
+		e.expiries.Add(e.cold[slot].expire, o.reference, slot)
+	}
+	e.listed(o, slot)
+}
+
+// forget removes an order that is in no book any more from all names it had, and frees its slot.
+func (e *Engine) forget(slot book.Slot) {
+	o := e.at(slot)
+	e.refs.remove(e, o, slot)
+	e.unlisted(o)
+	if o.flags&orderCold != 0 {
+		e.forgetCold(o, slot)
 	}
 	e.orders.Free(slot)
 }
 
-// unqueue takes a live order out of its book.
-func (e *Engine) unqueue(slot book.Slot) {
-	o := &e.live[slot]
+func (e *Engine) forgetCold(o *order, slot book.Slot) {
+	c := &e.cold[slot]
+	if o.flags&orderExpires != 0 {
+		e.expiries.Remove(c.expire, o.reference)
+	}
+	if o.flags&orderIceberg != 0 {
+		e.slices -= c.slices
+	}
+	e.instruments[o.instrument].unwatch(e, o, slot)
+}
+
+// queue puts a live order, which is in no book, at the back of the queue of its price, with a new time priority (rule 4.3).
+func (e *Engine) queue(o *order, slot book.Slot, price book.Price, leaves uint32) {
 	in := &e.instruments[o.instrument]
-	e.touchBook(o.instrument)
+	e.touchBook(in, o.instrument)
+	e.priority++
+	in.book.Add(slot, book.Resting{
+		Side: bookSide(o.side), Class: o.class(), Price: price, Qty: book.Qty(leaves),
+		Weight: e.weight(o, slot, price, e.priority),
+	})
+}
+
+// park counts a live order that stands in no queue: a pending stop, a midpoint order.
+func (e *Engine) park(o *order, slot book.Slot, leaves uint32) {
+	in := &e.instruments[o.instrument]
+	e.touchBook(in, o.instrument)
+	e.priority++
+	in.book.Park(slot, book.Resting{
+		Side: bookSide(o.side), Class: book.Hidden, Qty: book.Qty(leaves), Weight: e.weight(o, slot, 0, e.priority),
+	})
+}
+
+// unqueue takes a live order out of its book.
+func (e *Engine) unqueue(o *order, slot book.Slot) {
+	in := &e.instruments[o.instrument]
+	e.touchBook(in, o.instrument)
+	if in.tops {
+		in.lostTop(slot)
+	}
 	in.book.Remove(slot)
 }
 
 // kill cancels a live order whole and tells its owner.
 func (e *Engine) kill(slot book.Slot, reason uint8) {
-	o := &e.live[slot]
-	e.canceled(o, uint32(e.orders.Leaves(slot)), 0, reason)
-	e.unqueue(slot)
+	o := e.at(slot)
+	ev := e.tell('C', o, e.price(o, slot))
+	ev.Qty, ev.Reason = e.leaves(o, slot), uint16(reason)
+	e.unqueue(o, slot)
 	e.forget(slot)
 }
 
-// lastRef returns the last UserRefNum used up in a channel.
-func (u *user) lastRef(idx uint8) uint32 { return u.last[idx] }
-
-// use consumes a UserRefNum. False: it is not above the last one of its channel, so this is a retransmission (rule 3, 1).
-func (e *Engine) use(index uint16, idx uint8, ref uint32) bool {
-	u := &e.users[index]
-	if ref <= u.lastRef(idx) {
-		return false
-	}
-	u.lastTerm += refTerm(index, idx, ref) - refTerm(index, idx, u.last[idx])
-	u.last[idx] = ref
-	e.touchUser(index)
-	return true
-}
-
-// refTerm is what a channel's last UserRefNum adds to the state hash.
-func refTerm(index uint16, idx uint8, ref uint32) uint64 {
-	if ref == 0 {
-		return 0
-	}
-	return mum(uint64(index)<<8^uint64(idx)^k2, uint64(ref)^k3)
-}
-
 // known says whether a command names a user that exists.
-func (e *Engine) known(h *Header) bool { return h.User != 0 && int(h.User) < len(e.users) }
-
-// refTable finds the slot of a live order by (user, channel, UserRefNum): open addressing, linear probing, sized once for
-// at most half load. Sixteen neighbouring UserRefNums lie side by side: a client counts upwards, so it works on few cache
-// lines. (Eight at a quarter of the load probe less and were slower under load: the larger table misses the cache more.)
-type refTable struct {
-	entries []refEntry
-	salt    uint64
-}
-
-type refEntry struct {
-	key  uint64 // 0: free
-	slot book.Slot
-	_    uint32
-}
-
-func refKey(user uint16, idx uint8, ref uint32) uint64 {
-	return uint64(user)<<40 | uint64(idx)<<32 | uint64(ref)
-}
-
-func newRefTable(orders int, salt uint64) refTable {
-	n := 16
-	for n < 2*orders {
-		n *= 2
-	}
-	return refTable{entries: make([]refEntry, n), salt: salt}
-}
-
-// home is where a key is looked for first. Clients choose UserRefNums: the salt keeps them from choosing homes. One round
-// alone would do no more than shift homes that were aimed at without it.
-func (t *refTable) home(key uint64) uint64 {
-	return mum(mum(key>>4^t.salt, k0)^t.salt, k1)&^15 | key&15
-}
-
-func (t *refTable) get(key uint64) book.Slot {
-	mask := uint64(len(t.entries) - 1)
-	for i := t.home(key); ; i++ {
-		switch e := &t.entries[i&mask]; e.key {
-		case key:
-			return e.slot
-		case 0:
-			return 0
-		}
-	}
-}
-
-func (t *refTable) put(key uint64, slot book.Slot) {
-	mask := uint64(len(t.entries) - 1)
-	i := t.home(key)
-	for t.entries[i&mask].key != 0 {
-		i++
-	}
-	t.entries[i&mask] = refEntry{key: key, slot: slot}
-}
-
-// remove closes the gap by moving back whatever a probe could no longer reach across it.
-func (t *refTable) remove(key uint64) {
-	mask := uint64(len(t.entries) - 1)
-	i := t.home(key) & mask
-	for t.entries[i].key != key {
-		if t.entries[i].key == 0 {
-			panic("engine: a live order without a name")
-		}
-		i = (i + 1) & mask
-	}
-	for j := (i + 1) & mask; t.entries[j].key != 0; j = (j + 1) & mask {
-		if (j-t.home(t.entries[j].key))&mask >= (j-i)&mask {
-			t.entries[i] = t.entries[j]
-			i = j
-		}
-	}
-	t.entries[i] = refEntry{}
-}
+func (e *Engine) known(h *Header) bool { return int(h.User)-1 < len(e.users)-1 && h.User != 0 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"unsafe"
 
 	"matcher/book"
 )
@@ -13,7 +14,7 @@ func (e *Engine) venue(cmd *Command) {
 	case KindRules:
 		e.size(cmd.Rules())
 	case KindInstrument:
-		e.addInstrument(cmd.AsInstrument())
+		e.addInstrument(cmd.AsInstrument(), cmd.terms())
 	case KindUser:
 		e.setUser(cmd.AsUser())
 	case KindDay:
@@ -25,9 +26,16 @@ func (e *Engine) venue(cmd *Command) {
 		}
 	case KindGate:
 		e.gate = cmd.Gate().Closed != 0
-	case KindTick, KindDisconnect:
-		// A Tick only lets time pass, which Apply has done. A Disconnect changes nothing yet: no order lives by its
-		// connection in this version (rule 9.9).
+		e.closed = e.gate || !e.open
+	case KindDisconnect:
+		e.disconnect(cmd.Disconnect())
+	case KindTrading:
+		e.trading(cmd.Trading())
+	case KindBust:
+		e.bust(cmd)
+	case KindCancelFor:
+		e.cancelFor(cmd.CancelFor())
+	case KindTick: // only lets time pass, which Apply has done
 	}
 }
 
@@ -46,11 +54,17 @@ func (e *Engine) size(r *Rules) {
 	e.definitions = mum(uint64(r.Version)<<32^uint64(r.MaxOrders)^k3, uint64(r.MaxUsers)^k4)
 	n := int(r.MaxOrders)
 	e.orders = book.NewOrders(n)
-	e.live = make([]order, n+1)
+	e.names = make([]name, n+1)
+	e.cold = make([]cold, n+1)
 	e.refs = newRefTable(n, e.salt)
-	e.expiries = book.NewExpiries(n)
+	e.expiries = book.NewAgenda(book.NewAgendaMemory(n))
+	e.triggers = book.NewAgendaMemory(min(n, warmStops))
 	e.fills = make([]book.Fill, 0, 4096)
+	e.plan.steps = make([]step, 0, 4096)
 }
+
+// warmStops is for how many pending stops memory is taken at the start. More are served, and allocate.
+const warmStops = 1 << 16
 
 // CheckInstrument says what is wrong with the numbers of an instrument, or nothing.
 func CheckInstrument(d *Instrument) string {
@@ -63,21 +77,69 @@ func CheckInstrument(d *Instrument) string {
 		return "the maximum price is not on the tick"
 	case d.MaxQty == 0:
 		return "the maximum quantity is 0"
+	case d.Policy > PolicyProRata:
+		return "the policy is unknown"
 	}
 	return ""
 }
 
-func (e *Engine) addInstrument(d *Instrument) {
-	if e.orders == nil || CheckInstrument(d) != "" || e.symbols.get(d.Symbol) != 0 || len(e.instruments) == int(AllInstruments) {
+// CheckTerms says what is wrong with the terms of an instrument, or nothing.
+func CheckTerms(d *Instrument, t *Terms) string {
+	switch {
+	case t.FifoPercent > 100 || t.TopPercent > 100:
+		return "a share is above 100 percent"
+	case d.Policy == PolicyTime && (t.FifoPercent|t.TopPercent != 0 || t.MinAlloc|t.TopMax != 0):
+		return "shares need a policy that shares"
+	case t.Collar != 0 && t.CollarBP != 0:
+		return "the collar is given twice"
+	case t.Collar > MaxLimitPrice || t.Reference > d.MaxPrice:
+		return "the collar or the reference price is above the maximum price"
+	}
+	return ""
+}
+
+// Defaults of Terms that are zero (rules 2.6, 5.4).
+const (
+	DefaultMaxSlices = 100
+	DefaultMaxPegs   = 256
+	DefaultMaxStops  = 10_000
+)
+
+// terms returns the extension of an Instrument command, or none.
+func (c *Command) terms() Terms {
+	if c.Flags&FlagExtension == 0 {
+		return Terms{}
+	}
+	return *c.Terms()
+}
+
+func (e *Engine) addInstrument(d *Instrument, t Terms) {
+	if e.orders == nil || CheckInstrument(d) != "" || CheckTerms(d, &t) != "" || e.symbols.get(d.Symbol) != 0 || len(e.instruments) == int(AllInstruments) {
 		return
 	}
 	index := uint16(len(e.instruments))
-	e.instruments = append(e.instruments, instrument{
-		def:  *d,
-		book: book.New(book.Config{Orders: e.orders, MaxPrice: book.Price(d.MaxPrice / d.Tick)}),
-	})
-	e.symbols.put(d.Symbol, index)
 	e.definitions = mum(e.definitions^symbolKey(d.Symbol), d.Tick^k0) + mum(d.MaxPrice^k1, uint64(d.MaxQty)^k2)
+	for _, w := range (*[8]uint64)(unsafe.Pointer(&t)) {
+		e.definitions = mum(e.definitions^w, uint64(d.Policy)^k3)
+	}
+	in := instrument{
+		def: *d, terms: t, maxPrice: d.MaxPrice, maxQty: d.MaxQty, tops: t.TopPercent != 0,
+		book: book.New(book.Config{Orders: e.orders, MaxPrice: book.Price(d.MaxPrice / d.Tick)}),
+	}
+	in.setTick(d.Tick)
+	fill := func(n *uint32, def uint32) {
+		if *n == 0 {
+			*n = def
+		}
+	}
+	fill(&in.terms.MaxSlices, DefaultMaxSlices)
+	fill(&in.terms.MaxPegs, DefaultMaxPegs)
+	fill(&in.terms.MaxStops, DefaultMaxStops)
+	if d.Policy != PolicyTime {
+		in.careful = [2]uint32{1, 1}
+	}
+	e.instruments = append(e.instruments, in)
+	e.symbols.put(d.Symbol, index)
 }
 
 // setUser adds an account, or changes the one of that name.
@@ -85,7 +147,8 @@ func (e *Engine) setUser(d *User) {
 	for i := 1; i < len(e.users); i++ {
 		if u := &e.users[i]; u.def.Name == d.Name {
 			u.def = *d
-			e.touchUser(uint16(i))
+			u.setRare()
+			e.touchUser(u, uint16(i))
 			return
 		}
 	}
@@ -93,9 +156,12 @@ func (e *Engine) setUser(d *User) {
 		return
 	}
 	e.users = append(e.users, user{def: *d, last: make([]uint32, channels)})
-	e.touchUser(uint16(len(e.users) - 1))
+	index := uint16(len(e.users) - 1)
+	u := &e.users[index]
+	u.setRare()
+	e.touchUser(u, index)
 	if e.open {
-		e.system(uint16(len(e.users)-1), 'S')
+		e.system(index, 'S')
 	}
 }
 
@@ -119,11 +185,15 @@ func (e *Engine) setDay(d *Day) {
 			e.renumber()
 		}
 		e.day, e.open = *d, true
+		for i := range e.instruments[1:] { // what slept settles
+			e.touchBook(&e.instruments[i+1], uint16(i+1))
+		}
 	case d.Event == 'E' && e.open:
 		e.open = false
 	default:
 		return
 	}
+	e.closed = e.gate || !e.open
 	e.systemAll(d.Event)
 }
 
@@ -138,12 +208,13 @@ func (e *Engine) restart(r *Restart) {
 	e.renumber()
 	e.systemAll('S')
 	for _, slot := range e.byReference() {
-		o := &e.live[slot]
-		ev := e.emitOrder('A', o)
+		o := e.at(slot)
+		ev := e.tell('A', o, e.price(o, slot))
 		ev.Flags |= EventCarried
-		ev.Qty = uint32(e.orders.Leaves(slot))
-		ev.Leaves = ev.Qty
-		ev.ClOrdID, ev.TIF, ev.Display, ev.Capacity, ev.Cross = o.clOrdID, o.tif, o.display, o.capacity, 'N'
+		ev.Qty = e.leaves(o, slot)
+		ev.Leaves, ev.Shown = ev.Qty, e.shown(o, slot)
+		n := &e.names[slot]
+		ev.ClOrdID, ev.TIF, ev.Display, ev.Capacity, ev.Cross = n.clOrdID, n.tif, o.display(), n.capacity, 'N'
 	}
 }
 
@@ -151,7 +222,7 @@ func (e *Engine) restart(r *Restart) {
 func (e *Engine) renumber() {
 	for i := 1; i < len(e.users); i++ {
 		e.users[i].sent = 0
-		e.touchUser(uint16(i))
+		e.touchUser(&e.users[i], uint16(i))
 	}
 }
 
@@ -159,12 +230,12 @@ func (e *Engine) renumber() {
 func (e *Engine) byReference() []book.Slot {
 	var all []book.Slot
 	for i := range e.users {
-		for slot := e.users[i].first; slot != 0; slot = e.live[slot].next {
+		for slot := e.users[i].first; slot != 0; slot = e.at(slot).next {
 			all = append(all, slot)
 		}
 	}
 	slices.SortFunc(all, func(a, b book.Slot) int {
-		if e.live[a].reference < e.live[b].reference {
+		if e.at(a).reference < e.at(b).reference {
 			return -1
 		}
 		return 1

@@ -7,31 +7,31 @@ import (
 	"testing"
 )
 
-func TestExpiriesInOrder(t *testing.T) {
-	e := NewExpiries(10)
+func TestAgendaInOrder(t *testing.T) {
+	e := NewAgenda(NewAgendaMemory(10))
 	flow := rand.New(rand.NewPCG(3, 4))
-	var want []expiry
+	var want []entry
 	for i := range 5000 {
-		x := expiry{at: uint64(flow.IntN(100)), reference: uint64(i), slot: Slot(flow.Uint32())}
-		e.Add(x.at, x.reference, x.slot)
+		x := entry{key: uint64(flow.IntN(100)), reference: uint64(i), slot: Slot(flow.Uint32())}
+		e.Add(x.key, x.reference, x.slot)
 		want = append(want, x)
 		if flow.IntN(3) == 0 {
 			k := flow.IntN(len(want))
-			e.Remove(want[k].at, want[k].reference)
+			e.Remove(want[k].key, want[k].reference)
 			want = slices.Delete(want, k, k+1)
 		}
 	}
-	slices.SortFunc(want, func(a, b expiry) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.reference, b.reference))
+	slices.SortFunc(want, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.reference, b.reference))
 	})
 	if e.Len() != len(want) {
 		t.Fatalf("%d entries, want %d", e.Len(), len(want))
 	}
 	for i, x := range want {
 		at, s, ok := e.Next()
-		popAt, popped, popOK := e.Pop()
-		if at != x.at || s != x.slot || !ok || popAt != at || popped != s || !popOK {
-			t.Fatalf("entry %d is %d %d, popped %d %d, want %+v", i, at, s, popAt, popped, x)
+		popKey, popped, popOK := e.Pop()
+		if at != x.key || s != x.slot || !ok || popKey != at || popped != s || !popOK {
+			t.Fatalf("entry %d is %d %d, popped %d %d, want %+v", i, at, s, popKey, popped, x)
 		}
 	}
 	if _, _, ok := e.Next(); ok {
@@ -42,10 +42,10 @@ func TestExpiriesInOrder(t *testing.T) {
 	}
 }
 
-func TestExpiriesAssertions(t *testing.T) {
-	for name, f := range map[string]func(*Expiries){
-		"there already": func(e *Expiries) { e.Add(1, 1, 2) },
-		"not there":     func(e *Expiries) { e.Remove(1, 2) },
+func TestAgendaAssertions(t *testing.T) {
+	for name, f := range map[string]func(*Agenda){
+		"there already": func(e *Agenda) { e.Add(1, 1, 2) },
+		"not there":     func(e *Agenda) { e.Remove(1, 2) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {
@@ -53,16 +53,16 @@ func TestExpiriesAssertions(t *testing.T) {
 					t.Error("no panic")
 				}
 			}()
-			e := NewExpiries(1)
+			e := NewAgenda(NewAgendaMemory(1))
 			e.Add(1, 1, 1)
 			f(e)
 		})
 	}
 }
 
-// TestExpiriesAllocations: filling a new set to its capacity, in any order, allocates next to nothing; in a set that keeps
+// TestAgendaAllocations: filling a new set to its capacity, in any order, allocates next to nothing; in a set that keeps
 // its size nothing at all.
-func TestExpiriesAllocations(t *testing.T) {
+func TestAgendaAllocations(t *testing.T) {
 	const capacity = 20_000
 	for name, at := range map[string]func(flow *rand.Rand, i uint64) uint64{
 		"random":     func(flow *rand.Rand, _ uint64) uint64 { return flow.Uint64N(1 << 40) },
@@ -70,7 +70,7 @@ func TestExpiriesAllocations(t *testing.T) {
 		"descending": func(_ *rand.Rand, i uint64) uint64 { return 1<<40 - i },
 	} {
 		flow := rand.New(rand.NewPCG(5, 6))
-		e := NewExpiries(capacity)
+		e := NewAgenda(NewAgendaMemory(capacity))
 		n := uint64(0)
 		add := func() {
 			n++
@@ -101,9 +101,9 @@ func allocsOfOneRun(f func()) float64 {
 	})
 }
 
-func BenchmarkExpiries(b *testing.B) {
+func BenchmarkAgenda(b *testing.B) {
 	const resting = 10_000
-	e := NewExpiries(2 * resting)
+	e := NewAgenda(NewAgendaMemory(2 * resting))
 	flow := rand.New(rand.NewPCG(7, 8))
 	times := make([]uint64, 1<<16)
 	for i := range times {

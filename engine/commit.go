@@ -1,0 +1,118 @@
+package engine
+
+import "matcher/book"
+
+// commit carries out the steps that were planned for an aggressor.
+func (e *Engine) commit(o *order, t *terms) {
+	in := &e.instruments[o.instrument]
+	if len(e.plan.steps) == 0 {
+		return
+	}
+	e.touchBook(in, o.instrument)
+	in.printed(e)
+	left := t.open
+	for i := range e.plan.steps {
+		s := &e.plan.steps[i]
+		switch s.kind {
+		case stepFill:
+			left -= s.qty
+			o.used += s.qty
+			e.trade(in, o, s, left)
+		case stepRefresh:
+			e.refresh(s)
+			continue
+		case stepCancel:
+			e.kill(s.slot, 'Q')
+			continue
+		case stepDecrement:
+			left -= s.qty
+			o.used += s.qty
+			e.prevented(o, t, s, left)
+		}
+		refreshes := i+1 < len(e.plan.steps) && e.plan.steps[i+1].kind == stepRefresh && e.plan.steps[i+1].slot == s.slot
+		if !e.orders.Queued(s.slot) && !e.orders.Parked(s.slot) && !refreshes {
+			e.forget(s.slot)
+		}
+	}
+}
+
+// trade executes one fill, tells both owners, the maker first, and lets what watches see the print.
+func (e *Engine) trade(in *instrument, o *order, s *step, left uint32) {
+	m := e.at(s.slot)
+	e.match++
+	e.fillCount++
+	ev := e.tell('E', m, s.price)
+	ev.Reason = liquidity(m)
+	e.take(in, m, s)
+	ev.Link, ev.Qty, ev.Leaves, ev.Shown = e.match, s.qty, e.leaves(m, s.slot), e.shown(m, s.slot)
+
+	ev = e.tell('E', o, s.price)
+	ev.Flags |= EventTaker
+	ev.Reason = takes(o)
+	ev.Link, ev.Qty, ev.Leaves = e.match, s.qty, left
+	in.last = s.price
+	if in.watching != 0 {
+		e.print(in, s.price)
+	}
+}
+
+// liquidity is the letter of a maker, takes that of an aggressor.
+func liquidity(m *order) uint16 {
+	switch {
+	case m.flags&orderMid != 0:
+		return 'k'
+	case m.flags&orderHidden != 0:
+		return 'J'
+	}
+	return 'A'
+}
+
+func takes(o *order) uint16 {
+	if o.flags&orderMid != 0 {
+		return 'm'
+	}
+	return 'R'
+}
+
+// take removes what a step takes of a maker.
+func (e *Engine) take(in *instrument, m *order, s *step) {
+	m.used += s.qty
+	if in.tops && uint32(e.orders.Leaves(s.slot)) == s.qty {
+		in.lostTop(s.slot)
+	}
+	left := in.book.Execute(s.slot, book.Qty(s.qty))
+	if m.flags&orderMinimum != 0 && left != 0 && e.cold[s.slot].minimum > uint32(left) {
+		e.rework(m, s.slot, func(c *cold) { c.minimum = uint32(left) })
+	}
+}
+
+// prevented tells both owners of a decrement (rule 8.3).
+func (e *Engine) prevented(o *order, t *terms, s *step, left uint32) {
+	in, m := &e.instruments[o.instrument], e.at(s.slot)
+	e.take(in, m, s)
+	e.lessens(m, t, s, event{leaves: e.leaves(m, s.slot), shown: e.shown(m, s.slot), price: e.price(m, s.slot), liquidity: liquidity(m)})
+	price := t.price
+	if o.flags&orderMid != 0 {
+		price = t.limit
+	}
+	e.lessens(o, t, s, event{leaves: left, price: price, liquidity: takes(o)})
+}
+
+// event is what the two messages of a decrement do not share.
+type event struct {
+	leaves, shown uint32
+	price         uint64
+	liquidity     uint16
+}
+
+func (e *Engine) lessens(o *order, t *terms, s *step, x event) {
+	var ev *Event
+	if t.aiq&^0x20 == 'D' {
+		ev = e.tell('D', o, s.price)
+		ev.Reason, ev.TIF = x.liquidity, t.aiq
+	} else {
+		ev = e.tell('C', o, x.price)
+		ev.Reason = 'Q'
+	}
+	ev.Qty, ev.Leaves, ev.Shown = s.qty, x.leaves, x.shown
+}

@@ -1,0 +1,67 @@
+package engine
+
+import (
+	"math/bits"
+
+	"matcher/book"
+)
+
+// Slice returns the size of the next slice of an iceberg before the reserve caps it (rule 5.4): floor, or with random one of
+// floor-random to floor+random, all alike likely, at least 1. entry is the reference with which the order entered, count is 1
+// for its first refresh. random is below floor.
+func Slice(secret, entry uint64, count, floor, random uint32) uint32 {
+	if random == 0 {
+		return floor
+	}
+	x := mum(secret^k0, entry^k1)
+	x = mum(x^uint64(count), k2)
+	step, _ := bits.Mul64(x, 2*uint64(random)+1)
+	return max(1, floor-random+uint32(step))
+}
+
+// more returns how many orders an iceberg counts beside its one (rule 2.6): the most slices that its reserve can make.
+func (t *terms) more() uint64 {
+	if t.order&orderIceberg == 0 {
+		return 0
+	}
+	return slicesOf(t.open, t.floor, t.random)
+}
+
+func slicesOf(open, floor, random uint32) uint64 {
+	if open <= floor {
+		return 0
+	}
+	least := uint64(max(1, floor-random))
+	return (uint64(open-floor) + least - 1) / least
+}
+
+// refresh shows the next slice of an iceberg: new reference, new time (rule 5.4).
+func (e *Engine) refresh(s *step) {
+	o, c := e.at(s.slot), &e.cold[s.slot]
+	price := e.orders.Price(s.slot)
+	before := o.reference
+	e.renamed(o, s.slot)
+	c.reserve -= s.qty
+	c.refreshes++
+	e.queue(o, s.slot, price, s.qty)
+	ev := e.tell('R', o, e.price(o, s.slot))
+	ev.Reason, ev.Link = 'R', before
+	ev.Qty, ev.Shown, ev.Leaves = s.qty, s.qty, s.qty+c.reserve
+}
+
+// shrinks takes n lots off a live order, which keeps its place: of an iceberg the reserve first (rule 9.2).
+func (e *Engine) shrinks(o *order, slot book.Slot, n uint32) {
+	in := &e.instruments[o.instrument]
+	e.touchBook(in, o.instrument)
+	if o.flags&orderIceberg != 0 {
+		unseen := min(n, e.cold[slot].reserve)
+		n -= unseen
+		e.rework(o, slot, func(c *cold) { c.reserve -= unseen })
+	}
+	if n != 0 {
+		in.book.Reduce(slot, book.Qty(n))
+	}
+	if left := uint32(e.orders.Leaves(slot)); o.flags&orderMinimum != 0 && e.cold[slot].minimum > left {
+		e.rework(o, slot, func(c *cold) { c.minimum = left })
+	}
+}

@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"matcher/book"
+)
+
+// named is a table with the orders that its entries point to.
+type named struct {
+	*Engine
+	refTable
+}
+
+func newNamed(orders int, salt uint64) *named {
+	e := New()
+	e.orders = book.NewOrders(orders)
+	return &named{e, newRefTable(orders, salt)}
+}
+
+func (n *named) add(user uint16, idx uint8, ref uint32) book.Slot {
+	slot := n.orders.Take()
+	o := n.at(slot)
+	o.user, o.idx, o.ref = user, idx, ref
+	n.put(o, slot)
+	return slot
+}
+
+func (n *named) drop(slot book.Slot) {
+	n.remove(n.Engine, n.at(slot), slot)
+	n.orders.Free(slot)
+}
+
+// TestRefTable compares the table with a map under random use, at the highest load it is made for. Some channels use the
+// same UserRefNums.
+func TestRefTable(t *testing.T) {
+	type key struct {
+		user uint16
+		idx  uint8
+		ref  uint32
+	}
+	const n = 500
+	r := rand.New(rand.NewPCG(5, 6))
+	table, twin := newNamed(n, 12345), map[key]book.Slot{}
+	var keys []key
+	for i := range 200_000 {
+		k := key{uint16(r.IntN(3) + 1), uint8(r.IntN(2)), uint32(i/4 + 1)}
+		if _, there := twin[k]; !there && len(keys) < n && r.IntN(2) == 0 {
+			twin[k] = table.add(k.user, k.idx, k.ref)
+			keys = append(keys, k)
+		} else if len(keys) > 0 {
+			at := r.IntN(len(keys))
+			table.drop(twin[keys[at]])
+			delete(twin, keys[at])
+			keys[at] = keys[len(keys)-1]
+			keys = keys[:len(keys)-1]
+		}
+		if len(keys) > 0 {
+			k := keys[r.IntN(len(keys))]
+			if got := table.get(table.Engine, k.user, k.idx, k.ref); got != twin[k] {
+				t.Fatalf("step %d: %v gives %d, want %d", i, k, got, twin[k])
+			}
+		}
+		if got := table.get(table.Engine, 7, 0, uint32(i+1)); got != 0 {
+			t.Fatalf("an order that never was gives %d", got)
+		}
+	}
+}
+
+// TestRefTableCrowded removes entries that lie farther from home than an entry can say.
+func TestRefTableCrowded(t *testing.T) {
+	const n = 400
+	table := newNamed(n, 1)
+	var slots []book.Slot
+	for user := uint16(1); len(slots) < n; user++ { // 300 orders whose homes are one entry
+		if home := table.home(user, 0, 8); home < 40 || len(slots) >= 300 {
+			slots = append(slots, table.add(user, 0, 8))
+		}
+	}
+	r := rand.New(rand.NewPCG(1, 9))
+	r.Shuffle(len(slots), func(i, j int) { slots[i], slots[j] = slots[j], slots[i] })
+	for len(slots) > 0 {
+		table.drop(slots[0])
+		slots = slots[1:]
+		for _, s := range slots {
+			if o := table.at(s); table.get(table.Engine, o.user, o.idx, o.ref) != s {
+				t.Fatalf("order of user %d is lost with %d to go", o.user, len(slots))
+			}
+		}
+	}
+}
+
+// TestRefTableCannotBeAimedAt: UserRefNums that would collide without a salt, or with the salt of another process, do not.
+func TestRefTableCannotBeAimedAt(t *testing.T) {
+	const n = 5_000
+	aimed := newNamed(n, 1)
+	var refs []uint32
+	for ref := uint32(8); len(refs) < n && ref < 1<<31; ref += 8 {
+		if aimed.home(1, 0, ref) < aimed.blocks*refBlock/64 {
+			refs = append(refs, ref)
+		}
+	}
+	longest := func(salt uint64) (most uint32) {
+		table := newNamed(n, salt)
+		for _, ref := range refs {
+			table.add(1, 0, ref)
+		}
+		for i, x := range table.entries {
+			if x.spot != 0 {
+				most = max(most, table.far(table.Engine, uint64(i), book.Slot(x.spot>>farBits)))
+			}
+		}
+		return most
+	}
+	if most := longest(1); most < 1000 {
+		t.Fatalf("the numbers were not well aimed: %d probes", most)
+	}
+	if most := longest(2); most > 200 {
+		t.Fatalf("%d probes with another salt", most)
+	}
+}

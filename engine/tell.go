@@ -1,0 +1,68 @@
+package engine
+
+import "unsafe"
+
+// event appends an event whose fields are all still to be set.
+func (e *Engine) event() *Event {
+	n := len(e.out)
+	if n < cap(e.out) {
+		e.out = e.out[:n+1]
+	} else {
+		e.out = append(e.out, Event{})
+	}
+	return &e.out[n]
+}
+
+// begin sets the 8 bytes with which an event begins: kind and flags, and an order's or a command's word without those.
+func (ev *Event) begin(word uint64) { *(*uint64)(unsafe.Pointer(ev)) = word }
+
+// number counts a message for a user.
+func (e *Engine) number(index uint16) uint64 {
+	u := &e.users[index]
+	u.sent++
+	if !u.dirty {
+		e.touchUser(u, index)
+	}
+	return u.sent
+}
+
+// emit appends an event for a user and gives it the next number of the user's stream.
+func (e *Engine) emit(kind uint8, index uint16) *Event {
+	ev := e.event()
+	*ev = Event{Kind: kind, User: index, Number: e.number(index)}
+	return ev
+}
+
+// tell appends an event about an order.
+func (e *Engine) tell(kind uint8, o *order, price uint64) *Event {
+	ev := e.event()
+	*ev = Event{Ref: o.ref, Order: o.reference, Price: price, Number: e.number(o.user)}
+	word := o.word() | uint64(kind)
+	if o.flags&orderNotDisplayed != 0 {
+		if o.flags&(orderHidden|orderMid) != 0 {
+			word |= uint64(EventHidden) << 8
+		}
+		if o.flags&orderPending != 0 {
+			word |= uint64(EventPending) << 8
+		}
+	}
+	ev.begin(word)
+	return ev
+}
+
+// rests marks the last event of an aggressor when what is left of it has come to rest. Events of makers may stand behind it.
+func (e *Engine) rests(o *order, shown uint32) {
+	i := len(e.out) - 1
+	for e.out[i].Order != o.reference {
+		i--
+	}
+	e.out[i].Flags |= EventRests
+	e.out[i].Shown = shown
+}
+
+// reject answers a command that used up its UserRefNum (rule 3).
+func (e *Engine) reject(h *Header, ref uint32, clOrdID [14]byte, code uint16) {
+	ev := e.emit('J', h.User)
+	ev.Idx, ev.Ref, ev.Reason, ev.ClOrdID = h.Idx, ref, code, clOrdID
+	ev.Instrument, ev.Side = h.Instrument, h.Side
+}
