@@ -114,8 +114,8 @@ func (c *Config) Check() error {
 		symbols[in.Symbol] = true
 		def := in.definition()
 		why := engine.CheckInstrument(def.AsInstrument())
-		if why == "" && (in.Terms.FifoPercent > 100 || in.Terms.TopPercent > 100) {
-			why = "a share is above 100 percent"
+		if why == "" {
+			why = engine.CheckTerms(def.AsInstrument(), def.Terms())
 		}
 		if why == "" && (in.Terms.MaxPegs > MaxSettling || in.Terms.MaxStops > MaxSettling) {
 			why = fmt.Sprintf("more than %d pegs or stops", MaxSettling)

@@ -220,8 +220,11 @@ func (l *loop) resolve(c *engine.Command) Refusal {
 			return NotHalted
 		}
 	case engine.KindBust:
-		if m := c.Bust().Match; m == 0 || m > l.engine.Fills() {
+		switch m := c.Bust().Match; {
+		case m == 0 || m > l.engine.Fills(): // every execution has a number, from 1
 			return NoMatch
+		case !l.engine.Bustable(m):
+			return BrokenAlready
 		}
 	case engine.KindCancelFor:
 		if c.Instrument == engine.NoInstrument {
@@ -242,17 +245,10 @@ func (l *loop) carryOut() {
 	l.apply(&l.cmd)
 	a := &d.answer
 	a.Seq, a.Time, a.Messages = l.cmd.Seq, l.cmd.Time, uint64(len(l.events))
-	broken := false
 	for i := range l.events {
-		switch ev := &l.events[i]; {
-		case ev.Kind == 'C' && ev.Reason == 'S':
+		if ev := &l.events[i]; ev.Kind == 'C' && ev.Reason == 'S' {
 			a.Canceled++
-		case ev.Kind == 'B':
-			broken = true
 		}
-	}
-	if d.verb == BreakTrade && !broken {
-		a.Refused = BrokenAlready
 	}
 	if l.cfg.Durability == Sync {
 		d.told = inOpenBlock

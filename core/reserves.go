@@ -16,12 +16,6 @@ type sizes struct {
 	shares uint64 // orders of one command that may take a share of every order of a level: the most of any instrument
 }
 
-// Defaults of an instrument's limits (engine.Terms).
-const (
-	defaultPegs  = 256
-	defaultStops = 10_000
-)
-
 // add counts an instrument.
 func (s *sizes) add(in *Instrument) {
 	def := in.definition()
@@ -29,7 +23,7 @@ func (s *sizes) add(in *Instrument) {
 }
 
 func (s *sizes) define(d *engine.Instrument, t *engine.Terms) {
-	pegs, stops := uint64(defaultPegs), uint64(defaultStops)
+	pegs, stops := uint64(engine.DefaultMaxPegs), uint64(engine.DefaultMaxStops)
 	if t.MaxPegs != 0 {
 		pegs = uint64(t.MaxPegs)
 	}
