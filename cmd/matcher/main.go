@@ -41,6 +41,7 @@ func verbs() []verb {
 		{"init", "DIR", "write a commented configuration and its secret", initVerb},
 		{"check", "-c FILE", "test a configuration and exit", checkVerb},
 		{"user", "add NAME | set NAME | list | revoke NAME", "who may log in", userVerb},
+		{"admin", "status | halt|resume SYMBOL | bust MATCH | cancel ...", "what only an operator may ask of a running server", adminVerb},
 		{"send", "buy|sell QTY SYMBOL PRICE | cancel | replace | query | -f FLOW", "send orders and print the answers", sendVerb},
 		{"replay", "DIR|FILE.itch50", "run a journal, or an ITCH file, once more", replayVerb},
 		{"journal", "info|verify|dump DIR", "read a journal, cell by cell", journalVerb},
