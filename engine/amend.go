@@ -94,6 +94,9 @@ func (e *Engine) grow(o *order, slot book.Slot, size uint32) {
 		e.instruments[o.instrument].watch.take(o, &e.cold[slot])
 	}
 	e.modified(o, slot, size)
+	if o.flags&orderNotDisplayed == 0 {
+		e.out[len(e.out)-1].Shown = shown
+	}
 	e.unqueue(o, slot)
 	before := o.reference
 	e.renamed(o, slot)

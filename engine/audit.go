@@ -24,34 +24,93 @@ func (e *Engine) Audit() error {
 	if listed != e.orders.Live() {
 		return fmt.Errorf("engine: %d orders are on the users' lists, %d are live", listed, e.orders.Live())
 	}
-	queued := 0
+	standing := 0
 	for i := 1; i < len(e.instruments); i++ {
-		in := &e.instruments[i]
-		if err := in.book.Audit(); err != nil {
-			return fmt.Errorf("engine: instrument %d: %w", i, err)
+		n, err := e.auditBook(uint16(i))
+		if err != nil {
+			return err
 		}
-		for _, side := range [...]book.Side{book.Buy, book.Sell} {
-			for _, slot := range in.book.Ranked(nil, side) {
-				queued++
-				if o := e.at(slot); int(o.instrument) != i || bookSide(o.side) != side {
-					return fmt.Errorf("engine: order %d stands in another book than it belongs to", o.reference)
-				}
-			}
-		}
-		bid, bids := in.book.Best(book.Buy)
-		ask, asks := in.book.Best(book.Sell)
-		if bids && asks && bid >= ask {
-			return fmt.Errorf("engine: instrument %d is displayed locked or crossed: bid %d, ask %d (rule 4.7)", i, bid, ask)
-		}
-		sum += e.bookTerm(in)
+		standing += n
+		sum += e.bookTerm(&e.instruments[i])
 	}
-	if queued != listed {
-		return fmt.Errorf("engine: %d orders are queued, %d are listed", queued, listed)
+	if standing != listed {
+		return fmt.Errorf("engine: %d orders stand in books, %d are listed", standing, listed)
+	}
+	if len(e.stopQueue) != 0 || len(e.unsettled) != 0 {
+		return fmt.Errorf("engine: something is left to settle")
 	}
 	if have := e.Hash() - e.venueTerm(); have != sum {
 		return fmt.Errorf("engine: the state hash is %016x, a recount gives %016x", have, sum)
 	}
 	return nil
+}
+
+// auditBook checks one instrument: its book, what is parked, and what is counted of its orders.
+func (e *Engine) auditBook(index uint16) (int, error) {
+	in := &e.instruments[index]
+	if err := in.book.Audit(); err != nil {
+		return 0, fmt.Errorf("engine: instrument %d: %w", index, err)
+	}
+	bid, bids := in.book.Best(book.Buy)
+	ask, asks := in.book.Best(book.Sell)
+	if bids && asks && bid >= ask {
+		return 0, fmt.Errorf("engine: instrument %d is displayed locked or crossed: bid %d, ask %d (rule 4.7)", index, bid, ask)
+	}
+	var careful [2]uint32
+	if in.def.Policy != PolicyTime {
+		careful = [2]uint32{1, 1}
+	}
+	n, hash := 0, uint64(0)
+	var pegs, stops, slices uint32
+	for i := range e.users {
+		for slot := e.users[i].first; slot != 0; slot = e.at(slot).next {
+			o, side := e.at(slot), bookSide(e.at(slot).side)
+			if o.instrument != index {
+				continue
+			}
+			parked := o.flags&(orderMid|orderPending) != 0
+			if e.orders.Parked(slot) != parked || e.orders.Queued(slot) == parked || e.orders.Side(slot) != side {
+				return 0, fmt.Errorf("engine: order %d does not stand where it should", o.reference)
+			}
+			n++
+			hash += e.orders.Weight(slot) * uint64(e.orders.Leaves(slot))
+			c := e.coldOf(o, slot)
+			if o.flags&(orderIceberg|orderMinimum|orderMid) != 0 {
+				careful[side]++
+			}
+			switch {
+			case o.flags&(orderPeg|orderMid) != 0:
+				pegs++
+			case o.flags&orderPending != 0:
+				stops++
+			}
+			slices += c.slices
+			if leaves := uint32(e.orders.Leaves(slot)); o.flags&orderMinimum != 0 && !parked && c.minimum > leaves {
+				return 0, fmt.Errorf("engine: order %d has a minimum of %d, above its leaves of %d", o.reference, c.minimum, leaves)
+			}
+		}
+	}
+	switch {
+	case hash != in.book.Hash():
+		return 0, fmt.Errorf("engine: the book of instrument %d has hash %016x, a recount gives %016x", index, in.book.Hash(), hash)
+	case careful != in.careful || pegs+stops != in.watching || slices > e.slices:
+		return 0, fmt.Errorf("engine: instrument %d counts %v careful and %d watched, a recount gives %v, %d and %d",
+			index, in.careful, in.watching, careful, pegs, stops)
+	}
+	if w := in.watch; w != nil && (w.pegCount != pegs || w.stopCount != stops || w.stops() != int(stops)) {
+		return 0, fmt.Errorf("engine: instrument %d has %d pegs and %d stops, a recount gives %d and %d", index, w.pegCount, w.stopCount, pegs, stops)
+	}
+	return n, nil
+}
+
+// stops counts the entries of the agendas of pending stops.
+func (w *watch) stops() (n int) {
+	for i := range w.pending {
+		for side := range w.pending[i] {
+			n += w.pending[i][side].Len()
+		}
+	}
+	return n
 }
 
 // auditUser checks one user's list: linked both ways, in order of reference, every order under its name.

@@ -24,6 +24,9 @@ func (e *Engine) enter(cmd *Command) {
 		code = e.judge(&t, &c.Header, &cmd.Ext)
 	}
 	if code == 0 {
+		code = e.refer(&t, &c.Header)
+	}
+	if code == 0 {
 		code = e.room(&t, &c.Header)
 	}
 	if code != 0 {

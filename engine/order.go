@@ -98,6 +98,12 @@ func (o *order) word() uint64 {
 	return *(*uint64)(unsafe.Pointer(&o.flags)) &^ 0xffff
 }
 
+// setWord sets instrument, user, idx and side from such a word, and no flags.
+func (o *order) setWord(word uint64) { *(*uint64)(unsafe.Pointer(&o.flags)) = word }
+
+// word returns the same 8 bytes of a command.
+func (h *Header) word() uint64 { return *(*uint64)(unsafe.Pointer(h)) &^ 0xffff }
+
 func (o *order) class() book.Class { return book.Class(o.flags & orderHidden) }
 
 // display returns the letter that the owner is told.
@@ -154,7 +160,7 @@ func (e *Engine) find(user uint16, idx uint8, ref uint32) book.Slot {
 
 // file enters an order that has just come to life under its names.
 func (e *Engine) file(o *order, slot book.Slot) {
-	e.refs.put(o, slot)
+	e.refs.put(e, o, slot)
 	e.listed(o, slot)
 	if o.flags&orderExpires != 0 {
 		c := &e.cold[slot]

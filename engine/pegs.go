@@ -194,7 +194,7 @@ func (e *Engine) movePeg(in *instrument, side book.Side, slot book.Slot) {
 func (e *Engine) again(o *order, slot book.Slot) terms {
 	c := &e.cold[slot]
 	t := terms{name: e.names[slot], open: e.leaves(o, slot), price: c.limit, display: o.display(), order: o.flags, cold: *c}
-	t.qty, t.market = t.open, t.price >= MarketPrice
+	t.qty, t.market = t.open, t.price >= MarketPrice && o.flags&orderMid == 0
 	t.toLimit = t.market && o.flags&orderToLimit != 0
 	t.allOrNil = t.tif == tifFOK
 	if c.minimum != 0 {

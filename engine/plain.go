@@ -6,62 +6,133 @@ import (
 	"matcher/book"
 )
 
-// plain takes the short way of most orders: a day or immediate-or-cancel limit order, displayed, without options, of an
-// account without special rules, against makers that ask for no care. Everything it does, enter and aggress do as well; it
-// is here because it is most of the work of a venue. False: nothing was done, the order is not plain.
+// The short way of most orders: day or immediate-or-cancel limit orders, displayed, without options, of an account without
+// special rules, against makers that ask for no care; and Replaces of such orders by such. Everything it does, enter,
+// replace and aggress do as well; it is here because it is most of the work of a venue.
+//
+// Structs are written field by field, and in the widths in which they are read again: a literal would be built on the stack
+// and copied in wider pieces than it was written in, for which the processor has to wait.
+
+// plain enters a new order the short way. False: nothing was done, the order is not plain.
 func (e *Engine) plain(c *Enter, u *user) bool {
-	if c.Flags|c.Idx|c.Exempt != 0 || c.Display != 'Y' || c.Cross != 'N' || c.TIF != tifDay && c.TIF != tifIOC ||
-		u.rare || e.closed || int(c.Instrument)-1 >= len(e.instruments)-1 || c.Instrument == 0 {
+	if c.Flags|c.Idx|c.Exempt != 0 || c.Cross != 'N' || e.orders.Live()+int(e.slices) >= e.orders.Cap() {
 		return false
 	}
-	in := &e.instruments[c.Instrument]
-	side := book.Buy
-	if c.Side != 'B' {
-		side = book.Sell
-		if c.Side-'S' > 1 && c.Side != 'E' {
-			return false
-		}
-	}
-	price, ok := in.ticks(c.Price)
-	if !ok || c.Qty-1 >= in.maxQty || in.state != 0 || in.careful[side^1] != 0 ||
-		e.orders.Live()+int(e.slices) >= e.orders.Cap() {
+	in, side, price := e.plainTerms(u, &c.Header, c.TIF, c.Display, c.Price)
+	if in == nil || c.Qty-1 >= in.maxQty {
 		return false
 	}
 	e.reference++
-	o := order{reference: e.reference, ref: c.Ref, instrument: c.Instrument, user: c.User, idx: c.Idx, side: c.Side}
+	var o order
+	o.reference, o.ref, o.used = e.reference, c.Ref, 0
+	o.setWord(c.word())
 	ev := e.event()
 	ev.begin(o.word() | 'A')
 	ev.Ref, ev.OrigRef, ev.Qty, ev.Leaves = c.Ref, 0, c.Qty, c.Qty
 	ev.Order, ev.Link, ev.Price, ev.Number = o.reference, 0, c.Price, e.number(c.User)
 	ev.ClOrdID = c.ClOrdID
 	ev.Reason, ev.TIF, ev.Display, ev.Capacity, ev.Cross, ev.Shown = 0, c.TIF, 'Y', c.Capacity, 'N', 0
-
-	left := c.Qty
-	if in.book.Crosses(side, price) {
-		fills, rest := in.book.Match(e.fills[:0], side, price, book.Qty(left))
-		e.fills = fills
-		e.executed(&o, in, left)
-		left = uint32(rest)
-	}
+	left := e.plainWalk(&o, in, side, price, c.Qty)
 	switch {
 	case left == 0:
 	case c.TIF == tifIOC:
-		ev := e.tell('C', &o, c.Price)
-		ev.Qty, ev.Reason = left, 'I'
+		e.plainEnd(&o, c.Price, left)
 	default:
-		last := &e.out[len(e.out)-1]
-		last.Flags |= EventRests
-		last.Shown = left
 		slot := e.orders.Take()
 		d := e.at(slot)
-		*d = o
+		d.reference, d.ref, d.used = o.reference, o.ref, o.used
+		d.setWord(o.word())
 		n := &e.names[slot]
 		n.clOrdID, n.capacity, n.tif = c.ClOrdID, c.Capacity, c.TIF
-		e.refs.put(d, slot)
-		e.listed(d, slot)
-		e.queue(d, slot, price, left)
+		e.plainRest(d, slot, price, left)
 	}
 	return true
+}
+
+// plainReplace makes a plain order of another in its slot. False: nothing was done.
+func (e *Engine) plainReplace(c *Replace, u *user, old *order, slot book.Slot) bool {
+	if c.Flags|c.Idx|c.Exempt|c.Side != 0 || old.flags != 0 || c.Qty <= old.used {
+		return false
+	}
+	h := Header{Instrument: old.instrument, Side: old.side}
+	in, side, price := e.plainTerms(u, &h, c.TIF, c.Display, c.Price)
+	if in == nil || c.Qty-1 >= in.maxQty {
+		return false
+	}
+	u.last0 = c.Ref
+	qty, before := c.Qty-old.used, old.reference
+	e.touchBook(in, old.instrument)
+	in.book.Remove(slot)
+	e.refs.remove(e, old, slot)
+	e.unlisted(old)
+	e.reference++
+	old.reference, old.ref = e.reference, c.Ref
+	n := &e.names[slot]
+	n.clOrdID, n.tif = c.ClOrdID, c.TIF
+	ev := e.event()
+	ev.begin(old.word() | 'U')
+	ev.Ref, ev.OrigRef, ev.Qty, ev.Leaves = c.Ref, c.OrigRef, qty, qty
+	ev.Order, ev.Link, ev.Price, ev.Number = old.reference, before, c.Price, e.number(c.User)
+	ev.ClOrdID = c.ClOrdID
+	ev.Reason, ev.TIF, ev.Display, ev.Capacity, ev.Cross, ev.Shown = 0, c.TIF, 'Y', n.capacity, 'N', 0
+	left := e.plainWalk(old, in, side, price, qty)
+	switch {
+	case left == 0:
+		e.orders.Free(slot)
+	case c.TIF == tifIOC:
+		e.plainEnd(old, c.Price, left)
+		e.orders.Free(slot)
+	default:
+		e.plainRest(old, slot, price, left)
+	}
+	return true
+}
+
+// plainTerms returns the instrument, side and price in ticks of an order that may go the short way; no instrument if it
+// may not.
+func (e *Engine) plainTerms(u *user, h *Header, tif, display uint8, wire uint64) (*instrument, book.Side, book.Price) {
+	if display != 'Y' || tif != tifDay && tif != tifIOC || u.rare || e.closed ||
+		int(h.Instrument) >= len(e.instruments) || h.Instrument == 0 {
+		return nil, 0, 0
+	}
+	in := &e.instruments[h.Instrument]
+	side := book.Buy
+	if h.Side != 'B' {
+		side = book.Sell
+		if h.Side-'S' > 1 && h.Side != 'E' {
+			return nil, 0, 0
+		}
+	}
+	price, ok := in.ticks(wire)
+	if !ok || in.state != 0 || in.careful[side^1] != 0 {
+		return nil, 0, 0
+	}
+	return in, side, price
+}
+
+// plainWalk matches and returns what is left.
+func (e *Engine) plainWalk(o *order, in *instrument, side book.Side, price book.Price, qty uint32) uint32 {
+	if !in.book.Crosses(side, price) {
+		return qty
+	}
+	fills, left := in.book.Match(e.fills[:0], side, price, book.Qty(qty))
+	e.fills = fills
+	e.executed(o, in, qty)
+	return uint32(left)
+}
+
+func (e *Engine) plainEnd(o *order, price uint64, left uint32) {
+	ev := e.tell('C', o, price)
+	ev.Qty, ev.Reason = left, 'I'
+}
+
+func (e *Engine) plainRest(o *order, slot book.Slot, price book.Price, left uint32) {
+	last := &e.out[len(e.out)-1]
+	last.Flags |= EventRests
+	last.Shown = left
+	e.refs.put(e, o, slot)
+	e.listed(o, slot)
+	e.queue(o, slot, price, left)
 }
 
 // ticks turns a limit price into ticks. False: it is none, off the tick or out of range.
@@ -109,27 +180,21 @@ func (e *Engine) executed(o *order, in *instrument, leaves uint32) {
 		ev.ClOrdID = [14]byte{}
 		ev.Reason, ev.TIF, ev.Display, ev.Capacity, ev.Cross, ev.Shown = liquidity, 0, 0, 0, 0, shown
 		if f.Leaves == 0 {
-			if in.tops {
-				in.lostTop(f.Maker)
-			}
 			e.forget(f.Maker)
 		}
 
-		flags = uint64(EventTaker) << 8
-		if o.flags&orderHidden != 0 {
-			flags |= uint64(EventHidden) << 8
-		}
 		ev = e.event()
-		ev.begin(o.word() | 'E' | flags)
+		ev.begin(o.word() | 'E' | uint64(EventTaker)<<8)
 		ev.Ref, ev.OrigRef, ev.Qty, ev.Leaves = o.ref, 0, qty, leaves
 		ev.Order, ev.Link, ev.Price, ev.Number = o.reference, e.match, price, e.number(o.user)
 		ev.ClOrdID = [14]byte{}
 		ev.Reason, ev.TIF, ev.Display, ev.Capacity, ev.Cross, ev.Shown = 'R', 0, 0, 0, 0, 0
-		in.last = price
 		if in.watching != 0 {
+			in.last = price
 			e.print(in, price)
 		}
 	}
+	in.last = uint64(e.fills[len(e.fills)-1].Price) * in.tick
 	e.fillCount += uint64(len(e.fills))
 }
 

@@ -6,107 +6,108 @@ import (
 	"matcher/book"
 )
 
-// refTable finds the slot of a live order by (user, channel, UserRefNum): open addressing, linear probing, sized once for at
-// most two thirds load. Eight neighbouring UserRefNums have their homes side by side in one cache line: a client counts
-// upwards, so it works on few lines. An entry holds the UserRefNum; whose it is, the order itself says. It also holds how
-// far it lies behind its home, so that an entry can be removed without a look at any other order.
+// refTable finds the slot of a live order by (user, channel, UserRefNum). Every name has one place in a table of slots, at
+// most two fifths full; sixteen neighbouring UserRefNums have theirs side by side in one cache line, for a client counts
+// upwards. The order in the slot says whether it is the one that was meant. A name whose place is taken goes to a second,
+// small table, which is searched only for what the first does not have.
+//
+// Clients choose UserRefNums: two secrets keep them from choosing places.
 type refTable struct {
-	entries []refEntry
-	blocks  uint64 // of eight entries
-	salt    uint64
+	slots  []book.Slot
+	blocks uint64 // of sixteen slots
+	salt   uint64
+	factor uint64
+	rest   []book.Slot // open addressing, linear probing
+	used   int         // of rest
 }
 
-type refEntry struct {
-	ref  uint32
-	spot uint32 // slot<<farBits | entries behind home; 0: free
-}
-
-const (
-	refBlock = 8
-	farBits  = 6
-	farMax   = 1<<farBits - 1 // this far or farther
-)
+const refBlock = 16
 
 func newRefTable(orders int, salt uint64) refTable {
-	blocks := uint64(orders)*3/2/refBlock + 2
-	return refTable{entries: make([]refEntry, blocks*refBlock), blocks: blocks, salt: salt}
-}
-
-// home is where an order is looked for first. Clients choose UserRefNums: the salt keeps them from choosing homes. One round
-// alone would do no more than shift homes that were aimed at without it.
-func (t *refTable) home(user uint16, idx uint8, ref uint32) uint64 {
-	key := uint64(user)<<40 | uint64(idx)<<32 | uint64(ref)
-	block, _ := bits.Mul64(mum(mum(key>>3^t.salt, k0)^t.salt, k1), t.blocks)
-	return block*refBlock + key%refBlock
-}
-
-// after is the place that a probe looks at next.
-func (t *refTable) after(i uint64) uint64 {
-	if i++; i == uint64(len(t.entries)) {
-		return 0
+	blocks := uint64(orders)*5/2/refBlock + 1
+	rest := 64
+	for rest < orders && (rest < 8192 || rest < orders/2) {
+		rest *= 2
 	}
-	return i
+	return refTable{
+		slots: make([]book.Slot, blocks*refBlock), blocks: blocks, rest: make([]book.Slot, 2*rest),
+		salt: salt ^ k0, factor: mum(salt^k1, k2) | 1,
+	}
+}
+
+func (t *refTable) hash(user uint16, idx uint8, ref uint32) uint64 {
+	return mum((uint64(user)<<40|uint64(idx)<<32|uint64(ref))/refBlock^t.salt, t.factor)
+}
+
+// home is the place of a name in slots.
+func (t *refTable) home(user uint16, idx uint8, ref uint32) uint64 {
+	block, _ := bits.Mul64(t.hash(user, idx, ref), t.blocks)
+	return block*refBlock + uint64(ref)%refBlock
 }
 
 // get returns 0 if there is no such order.
 func (t *refTable) get(e *Engine, user uint16, idx uint8, ref uint32) book.Slot {
-	if len(t.entries) == 0 {
+	if len(t.slots) == 0 {
 		return 0
 	}
-	for i := t.home(user, idx, ref); ; i = t.after(i) {
-		x := t.entries[i]
-		if x.spot == 0 {
-			return 0
-		}
-		if x.ref == ref {
-			slot := book.Slot(x.spot >> farBits)
-			if o := e.at(slot); o.user == user && o.idx == idx {
-				return slot
-			}
-		}
+	slot := t.slots[t.home(user, idx, ref)]
+	if o := e.at(slot); slot != 0 && o.ref == ref && o.user == user && o.idx == idx {
+		return slot
 	}
+	if t.used == 0 {
+		return 0
+	}
+	return t.rest[t.seek(e, user, idx, ref)]
 }
 
-func (t *refTable) put(o *order, slot book.Slot) {
-	i, far := t.home(o.user, o.idx, o.ref), uint32(0)
-	for t.entries[i].spot != 0 {
-		i = t.after(i)
-		far++
+func (t *refTable) put(e *Engine, o *order, slot book.Slot) {
+	place := &t.slots[t.home(o.user, o.idx, o.ref)]
+	if *place == 0 {
+		*place = slot
+		return
 	}
-	t.entries[i] = refEntry{o.ref, uint32(slot)<<farBits | min(far, farMax)}
+	if 4*(t.used+1) > 3*len(t.rest) {
+		panic("engine: names of orders collide as only chosen ones can")
+	}
+	t.rest[t.seek(e, o.user, o.idx, o.ref)] = slot
+	t.used++
 }
 
-// remove closes the gap by moving back whatever a probe could no longer reach across it.
 func (t *refTable) remove(e *Engine, o *order, slot book.Slot) {
-	i := t.home(o.user, o.idx, o.ref)
-	for t.entries[i].spot>>farBits != uint32(slot) {
-		if t.entries[i].spot == 0 {
-			panic("engine: a live order without a name")
-		}
-		i = t.after(i)
+	if place := &t.slots[t.home(o.user, o.idx, o.ref)]; *place == slot {
+		*place = 0
+		return
 	}
-	gap := uint32(0)
-	for j := t.after(i); t.entries[j].spot != 0; j = t.after(j) {
-		gap++
-		x := t.entries[j]
-		far := x.spot & farMax
-		if far == farMax {
-			far = t.far(e, j, book.Slot(x.spot>>farBits))
-		}
-		if far >= gap {
-			t.entries[i] = refEntry{x.ref, x.spot&^farMax | min(far-gap, farMax)}
-			i, gap = j, 0
+	i := t.seek(e, o.user, o.idx, o.ref)
+	if t.rest[i] != slot {
+		panic("engine: a live order without a name")
+	}
+	t.used--
+	// Close the gap by moving back whatever a probe could no longer reach across it.
+	mask := uint64(len(t.rest) - 1)
+	for j := (i + 1) & mask; t.rest[j] != 0; j = (j + 1) & mask {
+		m := e.at(t.rest[j])
+		if home := t.restHome(m.user, m.idx, m.ref); (j-home)&mask >= (j-i)&mask {
+			t.rest[i] = t.rest[j]
+			i = j
 		}
 	}
-	t.entries[i] = refEntry{}
+	t.rest[i] = 0
 }
 
-// far counts how far behind its home an entry lies.
-func (t *refTable) far(e *Engine, i uint64, slot book.Slot) uint32 {
-	o := e.at(slot)
-	home := t.home(o.user, o.idx, o.ref)
-	if home > i {
-		i += uint64(len(t.entries))
+// restHome is where a name is looked for first in rest: neighbours far apart.
+func (t *refTable) restHome(user uint16, idx uint8, ref uint32) uint64 {
+	return mum(t.hash(user, idx, ref)^uint64(ref), t.factor^k3) & uint64(len(t.rest)-1)
+}
+
+// seek returns the place of a name in rest, or the free place where it would be.
+func (t *refTable) seek(e *Engine, user uint16, idx uint8, ref uint32) uint64 {
+	mask := uint64(len(t.rest) - 1)
+	i := t.restHome(user, idx, ref)
+	for ; t.rest[i] != 0; i = (i + 1) & mask {
+		if o := e.at(t.rest[i]); o.ref == ref && o.user == user && o.idx == idx {
+			break
+		}
 	}
-	return uint32(min(i-home, 1<<31))
+	return i
 }

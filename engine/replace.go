@@ -14,6 +14,9 @@ func (e *Engine) replace(cmd *Command) {
 		return // the number was used: ignored
 	}
 	old := e.at(slot)
+	if e.plainReplace(c, u, old, slot) {
+		return
+	}
 	if c.Flags&FlagExtension != 0 && cmd.Ext.Present&TagBroken != 0 {
 		e.kill(slot, 'U')
 		return // check 2 comes first
@@ -34,6 +37,13 @@ func (e *Engine) replace(cmd *Command) {
 		e.kill(slot, 'U')
 		return // the new details cannot stand: the original goes
 	}
+	e.unqueue(old, slot)
+	if e.refer(&t, &h) != 0 {
+		ev := e.tell('C', old, e.price(old, slot))
+		ev.Qty, ev.Reason = e.leaves(old, slot), 'U'
+		e.forget(slot)
+		return // likewise
+	}
 	e.use(u, c.User, c.Idx, c.Ref)
 	if t.exempt == 0 {
 		t.order |= old.flags & (orderBound | orderExempt)
@@ -45,7 +55,6 @@ func (e *Engine) replace(cmd *Command) {
 		reference: old.reference, ref: c.Ref, used: old.used,
 		instrument: old.instrument, user: old.user, idx: old.idx, side: h.Side,
 	}
-	e.unqueue(old, slot)
 	e.forget(slot)
 	e.slip(&o, &t)
 	before := o.reference

@@ -29,14 +29,16 @@ func (e *Engine) number(index uint16) uint64 {
 // emit appends an event for a user and gives it the next number of the user's stream.
 func (e *Engine) emit(kind uint8, index uint16) *Event {
 	ev := e.event()
-	*ev = Event{Kind: kind, User: index, Number: e.number(index)}
+	*ev = Event{}
+	ev.Kind, ev.User, ev.Number = kind, index, e.number(index)
 	return ev
 }
 
 // tell appends an event about an order.
 func (e *Engine) tell(kind uint8, o *order, price uint64) *Event {
 	ev := e.event()
-	*ev = Event{Ref: o.ref, Order: o.reference, Price: price, Number: e.number(o.user)}
+	*ev = Event{}
+	ev.Ref, ev.Order, ev.Price, ev.Number = o.ref, o.reference, price, e.number(o.user)
 	word := o.word() | uint64(kind)
 	if o.flags&orderNotDisplayed != 0 {
 		if o.flags&(orderHidden|orderMid) != 0 {

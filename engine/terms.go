@@ -68,7 +68,7 @@ func (t *terms) immediate() bool { return t.tif == tifIOC || t.tif == tifFOK }
 
 func (t *terms) has(tag uint32) bool { return t.given&tag != 0 }
 
-// judge makes checks 5 to 9 of section 3 and works out what the instructions mean. 0: the terms are good.
+// judge makes checks 5 to 8 of section 3 and works out what the instructions mean. 0: the terms are good.
 func (e *Engine) judge(t *terms, h *Header, ext *Extension) uint16 {
 	in := &e.instruments[h.Instrument]
 	if t.qty == 0 || t.qty > in.maxQty {
@@ -100,7 +100,7 @@ func (e *Engine) judge(t *terms, h *Header, ext *Extension) uint16 {
 		return code
 	}
 	t.gather(ext)
-	return e.reference9(t, h, ext)
+	return 0
 }
 
 var noExtension Extension // never written
@@ -300,8 +300,9 @@ func (t *terms) gatherStop(ext *Extension) {
 	}
 }
 
-// reference9 makes check 9: what needs a reference price, and a stop that is satisfied already.
-func (e *Engine) reference9(t *terms, h *Header, ext *Extension) uint16 {
+// refer makes check 9: what needs a reference price, and a stop that is satisfied already. The order that a Replace takes the
+// place of is in no book any more: it is no reference to its heir.
+func (e *Engine) refer(t *terms, h *Header) uint16 {
 	in := &e.instruments[h.Instrument]
 	side := bookSide(h.Side)
 	switch {
@@ -323,6 +324,7 @@ func (e *Engine) reference9(t *terms, h *Header, ext *Extension) uint16 {
 		}
 		t.price, t.market = uint64(price)*in.tick, false
 	case t.order&orderMid != 0:
+		t.market = false // its price is a limit, or none
 		if bid, ask := e.firmQuote(in); bid == 0 || ask == 0 {
 			return rejectQuote
 		}

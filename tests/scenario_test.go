@@ -161,16 +161,8 @@ func (s *stage) apply(cmd *engine.Command) error {
 
 // book writes the displayed book of a symbol on one line.
 func (s *stage) book(symbol string) string {
-	var cells [8]byte
-	copy(cells[:], fmt.Sprintf("%-8s", symbol))
-	instrument := uint16(0)
-	for i, in := range s.engine.Instruments() {
-		if in.Symbol == cells {
-			instrument = uint16(i)
-		}
-	}
+	instrument := twin.InstrumentOf(symbol)
 	if s.kind == "twin" {
-		instrument = map[string]uint16{"AAPL": 1, "MSFT": 2, "TINY": 3}[symbol]
 		return sideText(s.twin.Depth(instrument, 'B', 100)) + " | " + sideText(s.twin.Depth(instrument, 'S', 100))
 	}
 	var sides [2][]twin.Level

@@ -34,21 +34,40 @@ func (t *Twin) modify(cmd *engine.Command) {
 		return
 	}
 	grows := leaves > o.leaves
-	if grows && (t.accounts[cmd.User].disabled || t.gated || !t.today) {
+	if grows && !t.growable(o, leaves, int64(m.Qty)) {
 		return
 	}
-	o.side, o.leaves = cmd.Side, leaves
-	t.tell(o, 'M').Qty = uint32(leaves)
+	o.side = cmd.Side
 	if !grows {
+		o.reduce(o.leaves - leaves)
+		t.modified(o)
 		return
 	}
+	o.leaves, o.extra, o.top = leaves, o.slices(leaves), false
+	t.modified(o)
 	before := o.reference
 	t.reference++
-	t.remove(o)
 	o.reference = t.reference
-	t.open = append(t.open, o)
-	ev := t.tell(o, 'T')
-	ev.Qty, ev.Link, ev.Display = uint32(o.leaves), before, o.display
+	if !o.midpoint() { // that keeps the time of its entry (rule 6.6)
+		t.clock++
+		o.time = t.clock
+	}
+	t.moved(o, before)
+}
+
+func (t *Twin) modified(o *order) { t.tell(o, 'M').Qty = uint32(o.leaves) }
+
+// growable says whether an order may grow: where a new order would be refused, or would find no room for its slices, it may
+// not.
+func (t *Twin) growable(o *order, leaves, size int64) bool {
+	in := &t.instruments[o.instrument]
+	switch {
+	case t.accounts[o.user].disabled, in.halted, t.gated, !t.today:
+		return false
+	case o.floor > 0 && size > o.floor*in.maxSlices():
+		return false
+	}
+	return t.room(o.slices(leaves) - o.extra - 1) // it is there already
 }
 
 // massMessage is OUCH 5.0 Mass Cancel, Disable and Enable Order Entry (rules 9.7, 9.8). A firm that is not the account's
@@ -69,7 +88,7 @@ func (t *Twin) massMessage(cmd *engine.Command) {
 		a.disabled = a.disabled && !own
 	default:
 		t.answer(cmd, 'X', m.Ref)
-		for _, o := range slices.Clone(t.open) {
+		for _, o := range t.inReference() {
 			if own && o.user == cmd.User && t.inScope(cmd, o) {
 				t.decrement(o, o.leaves, 'U')
 			}

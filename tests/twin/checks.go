@@ -25,29 +25,6 @@ type details struct {
 // given says whether any of some tags came with the message.
 func (d *details) given(tags uint32) bool { return d.ext.Present&tags != 0 }
 
-// toLimit says whether this is market-to-limit (rule 3.3). Inherited, the letter means nothing beside a limit price: the
-// order is then what it had become when it rested (rules 5.1, 9.5).
-func (d *details) toLimit() bool {
-	if d.given(engine.Tag6PriceType) {
-		return d.ext.PriceType == 'K'
-	}
-	return d.original != nil && d.original.toLimit && market(d.price)
-}
-
-// minimumAtOnce returns what must be feasible for anything to happen (rules 4.5, 5.2). The minimum of a Replace is
-// checked against its quantity, the total, yet the walk that must meet it can execute no more than what is outstanding.
-func (d *details) minimumAtOnce() int64 {
-	switch {
-	case d.hasMin:
-		return d.minimum
-	case d.tif == '4':
-		return d.qty
-	}
-	return 0
-}
-
-func (d *details) postOnly() bool { return d.flags&(engine.FlagPostOnly|engine.FlagPostOnlySlip) != 0 }
-
 // malformed is check 2 of rule 3.
 func (d *details) malformed() uint16 {
 	if d.given(engine.TagBroken) {
@@ -65,6 +42,8 @@ func (t *Twin) refused(d *details) uint16 {
 		return 0x17
 	case !sideAllowed(d):
 		return 0x09
+	case t.instruments[d.instrument].halted: // rule 12.1
+		return 0x07
 	case t.gated || !t.today: // rule 11.1: outside a trading day the market is closed
 		return 0x02
 	}
@@ -87,18 +66,25 @@ func (t *Twin) invalid(d *details) uint16 {
 	switch {
 	case d.total == 0 || d.total > int64(in.MaxQty):
 		return 0x13
-	case !market(d.price) && (d.price == 0 || d.price > in.MaxPrice || d.price%in.Tick != 0):
+	case !market(d.price) && !in.limitAllowed(d.price):
+		return 0x1D
+	case d.given(engine.Tag128Stop) && !d.unstops() && !in.limitAllowed(d.ext.StopPrice):
 		return 0x1D
 	case !d.timeInForceValid():
 		return 0x0F
 	}
-	if code := d.attributes(); code != 0 {
+	if code := d.attributes(in); code != 0 {
 		return code
 	}
-	if d.badCombination() || d.notTraded() {
+	if d.badCombination(in) || d.notTraded() {
 		return 0x0F
 	}
 	return 0
+}
+
+// limitAllowed says whether a price is a limit price of the instrument (rule 1.4).
+func (in *instrument) limitAllowed(price uint64) bool {
+	return price != 0 && price <= in.MaxPrice && price%in.Tick == 0
 }
 
 // timeInForceValid is check 6.
@@ -115,9 +101,8 @@ func (d *details) timeInForceValid() bool {
 	return false
 }
 
-// attributes is check 7. ISO and cross come first, in the order of rule 1.6. What needs pegs, reserves or self-trade
-// prevention gets the code of its kind.
-func (d *details) attributes() uint16 {
+// attributes is check 7. ISO and cross come first, in the order of rule 1.6.
+func (d *details) attributes(in *instrument) uint16 {
 	switch {
 	case d.flags&engine.FlagSweep != 0:
 		return 0x08
@@ -125,63 +110,68 @@ func (d *details) attributes() uint16 {
 		return 0x14
 	case d.display != 'Y' && d.display != 'N' && d.display != 'A':
 		return 0x03
-	case d.given(engine.Tag5MaxFloor | engine.Tag13Random):
+	case d.given(engine.Tag5MaxFloor) && !d.floorAllowed(in):
 		return 0x04
 	case d.hasMin && (d.minimum == 0 || d.minimum > d.total):
 		return 0x0D
 	}
-	if code := d.priceType(); code != 0 {
+	if code := d.priceType(in); code != 0 {
 		return code
 	}
-	if d.given(engine.Tag29AIQ) && d.ext.AIQ != 'N' {
-		return 0x40
+	if d.given(engine.Tag29AIQ) {
+		switch upper(d.ext.AIQ) {
+		case 'O', 'W', 'D', 'Y', 'B', 'N':
+		default:
+			return 0x40
+		}
 	}
 	return 0
 }
 
-func (d *details) priceType() uint16 {
+func (d *details) floorAllowed(in *instrument) bool {
+	floor := int64(d.ext.MaxFloor)
+	return floor != 0 && floor <= d.total && d.total <= floor*in.maxSlices()
+}
+
+// priceType are tags 6 and 7: an offset is for pegs alone, on the tick like any price.
+func (d *details) priceType(in *instrument) uint16 {
 	if d.given(engine.Tag6PriceType) {
 		switch d.ext.PriceType {
-		case 'L', 'K':
-		case 'P', 'R', 'M', 'Q', 'm':
+		case 'L', 'K', 'P', 'R', 'M', 'm':
+		case 'Q':
 			return 0x11
 		default:
 			return 0x05
 		}
 	}
-	if d.given(engine.Tag7PegOffset) { // an offset is for pegs alone
+	primaryOrMarket := d.follows() == 'P' || d.follows() == 'R'
+	if d.given(engine.Tag7PegOffset) && (!primaryOrMarket || int64(d.ext.PegOffset)%int64(in.Tick) != 0) {
 		return 0x11
 	}
 	return 0
 }
 
-// badCombination is rule 3.2, as far as its order types are traded. What a fill or kill must fill is what is outstanding,
-// so that is the quantity its minimum must be.
-func (d *details) badCombination() bool {
-	atMarket := market(d.price)
-	switch {
-	case d.postOnly() && (d.tif == '3' || d.tif == '4' || atMarket || d.hasMin):
-		return true
-	case atMarket && (d.tif == '1' || d.tif == '6') && !d.toLimit():
-		return true
-	case d.toLimit() && !atMarket: // market-to-limit is a market price (rule 3.3)
-		return true
+// follows is the kind of peg that is asked for, 0 none. It is never inherited (rule 9.5).
+func (d *details) follows() uint8 {
+	if !d.given(engine.Tag6PriceType) {
+		return 0
 	}
-	return d.tif == '4' && d.hasMin && d.minimum != d.qty
+	switch d.ext.PriceType {
+	case 'P', 'R', 'M':
+		return d.ext.PriceType
+	case 'm':
+		return 'M'
+	}
+	return 0
 }
 
-// notTraded says whether something is asked for that this venue does not know how to do.
-func (d *details) notTraded() bool {
-	const never = engine.Tag9Discretion | engine.Tag10DiscretionType | engine.Tag11DiscretionOffset |
-		engine.Tag14Route | engine.Tag17Handling | engine.Tag128Stop | engine.Tag129Trigger | engine.Tag131Trail |
-		engine.TagUnknown
-	switch {
-	case d.given(never):
-		return true
-	case d.given(engine.Tag16TradeNow) && d.ext.TradeNow != 'N':
-		return true
-	case d.exempt != 0 && d.exempt != 'N': // cancel on disconnect, rule 9.9
-		return true
+func (in *instrument) maxSlices() int64 { return byDefault(in.terms.MaxSlices, 100) }
+func (in *instrument) maxPegs() int64   { return byDefault(in.terms.MaxPegs, 256) }
+func (in *instrument) maxStops() int64  { return byDefault(in.terms.MaxStops, 10_000) }
+
+func byDefault(n uint32, usual int64) int64 {
+	if n == 0 {
+		return usual
 	}
-	return d.hasMin && d.tif != '3' && d.tif != '4' // a minimum that would rest (rule 5.6)
+	return int64(n)
 }

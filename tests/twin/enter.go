@@ -23,23 +23,48 @@ func (t *Twin) enter(cmd *engine.Command) {
 	if code == 0 {
 		code = t.invalid(&d)
 	}
+	o := &order{}
 	if code == 0 {
-		code = t.full(cmd.Idx)
+		o, code = t.order(&d)
+	}
+	if code == 0 {
+		code = t.full(o, cmd.Idx)
 	}
 	if code != 0 {
 		t.reject(cmd, rejected{d.instrument, m.Ref, m.ClOrdID}, code)
 		return
 	}
-	o := d.order()
 	o.user, o.idx, o.ref = cmd.User, cmd.Idx, m.Ref
 	o.capacity, o.clOrdID = m.Capacity, m.ClOrdID
-	t.process(o, &d)
+	t.process(o, nil)
 }
 
-// full says whether there is no room: in channel 255, which is kept for carried orders (rule 11.6), or at the limit of
-// live orders (rule 2.6), where every new order counts, also one that would not rest. It is looked at last (rule 1.5).
-func (t *Twin) full(idx uint8) uint16 {
-	if idx == 255 || len(t.open) >= int(t.rules.MaxOrders) {
+// full says whether there is no room: in channel 255, which is kept for carried orders (rule 11.6), or at a limit of
+// orders (rule 2.6), where every new order counts, also one that would not rest. It is looked at last (rule 1.5).
+func (t *Twin) full(o *order, idx uint8) uint16 {
+	if idx == 255 || !t.room(o.extra) {
+		return 0x0F
+	}
+	return t.crowded(o)
+}
+
+// crowded says whether an instrument has as many pegs, or pending stops, as it may have.
+func (t *Twin) crowded(o *order) uint16 {
+	pegs, stops := int64(0), int64(0)
+	for _, m := range t.open {
+		switch {
+		case m.instrument != o.instrument:
+		case m.follows != 0:
+			pegs++
+		case m.pending:
+			stops++
+		}
+	}
+	in := &t.instruments[o.instrument]
+	switch {
+	case o.follows != 0 && pegs >= in.maxPegs():
+		return 0x11
+	case o.pending && stops >= in.maxStops():
 		return 0x0F
 	}
 	return 0
@@ -64,16 +89,33 @@ func (t *Twin) replace(cmd *engine.Command) {
 			code = t.invalid(&d)
 		}
 	}
+	n := &order{}
+	if code == 0 && d.qty > 0 {
+		t.remove(o) // what follows is judged without it: it is not its own reference, and makes room
+		n, code = t.order(&d)
+		if code == 0 {
+			code = t.replaceable(n, o)
+		}
+	}
 	if code != 0 || d.qty <= 0 { // rule 9.4: the original dies, number not consumed
 		t.decrement(o, o.leaves, 'U')
 		return
 	}
 	t.use(cmd, m.Ref)
-	t.remove(o)
-	n := d.order()
 	n.user, n.idx, n.ref, n.used = o.user, o.idx, m.Ref, o.used
 	n.capacity, n.clOrdID = o.capacity, m.ClOrdID
-	t.process(n, &d)
+	t.process(n, o)
+}
+
+// replaceable is what a Replace meets of the limits of rule 2.6: only with what its original was not.
+func (t *Twin) replaceable(n, original *order) uint16 {
+	switch {
+	case !t.room(n.extra):
+		return 0x0F
+	case n.follows != 0 && original.follows == 0, n.pending && !original.pending:
+		return t.crowded(n)
+	}
+	return 0
 }
 
 // replacement returns what a Replace asks for. What it leaves out is the default of Enter, save side, symbol, capacity
@@ -88,28 +130,12 @@ func (t *Twin) replacement(cmd *engine.Command, o *order) details {
 	if d.side == 0 {
 		d.side = o.side
 	}
+	if d.exempt == 0 {
+		d.exempt = o.exempt
+	}
 	if cmd.Flags&engine.FlagExtension != 0 {
 		d.ext = cmd.Ext
 		d.hasMin, d.minimum = d.given(engine.Tag3MinQty), int64(d.ext.MinQty)
 	}
 	return d
-}
-
-// order returns the order that was asked for, without its names.
-func (d *details) order() *order {
-	o := &order{
-		instrument: d.instrument, side: d.side, price: d.price, leaves: d.qty,
-		tif: d.tif, display: d.display, cross: d.cross, group: d.ext.Group,
-	}
-	o.toLimit = d.toLimit() || d.original != nil && d.original.toLimit && !d.given(engine.Tag6PriceType)
-	switch {
-	case d.tif == '6':
-		o.expires = d.now + d.ext.Expire*1_000_000_000
-	case d.tif != '1': // an inherited expire time lapses when the order is no longer good till date
-	case d.given(engine.Tag132Expire):
-		o.expires, o.dated = d.ext.Expire, true
-	case d.original != nil && d.original.dated:
-		o.expires, o.dated = d.original.expires, true
-	}
-	return o
 }

@@ -1,20 +1,24 @@
 package twin
 
 import (
-	"fmt"
 	"math/rand/v2"
 
 	"matcher/engine"
 )
 
-// Flow makes up commands for the venue of Setup: three instruments, five users, two channels each, every kind of command
-// and most ways to get one wrong. Prices crowd around one level so that much trades. Equal seeds give equal flows.
+// Flow makes up commands for the venue of Setup: five users, two channels each, every kind of command and most ways to get
+// one wrong. Prices crowd around one level so that much trades. A Mix says what it has most of. Equal seeds give equal
+// flows.
 type Flow struct {
-	rng   *rand.Rand
-	now   uint64
-	last  map[name]uint32 // UserRefNum by user and channel; ref 0
-	names []name          // of orders entered lately, some dead
-	gated bool
+	rng    *rand.Rand
+	mix    Mix
+	now    uint64
+	last   map[name]uint32 // UserRefNum by user and channel; ref 0
+	names  []name          // of orders entered lately, some dead
+	count  uint64          // of commands so far
+	gated  bool
+	closed bool
+	halted uint16 // an instrument, 0 none
 }
 
 // name is how an owner calls an order.
@@ -24,9 +28,9 @@ type name struct {
 	ref  uint32
 }
 
-// NewFlow returns the flow of a seed.
-func NewFlow(seed uint64) *Flow {
-	return &Flow{rng: rand.New(rand.NewPCG(seed, 0)), now: opening, last: map[name]uint32{}}
+// NewFlow returns the flow of a seed and a mix.
+func NewFlow(seed uint64, mix Mix) *Flow {
+	return &Flow{rng: rand.New(rand.NewPCG(seed, 0)), mix: mix, now: opening, last: map[name]uint32{}}
 }
 
 // Next returns the next command, without Seq.
@@ -38,9 +42,12 @@ func (f *Flow) Next() engine.Command {
 	if f.one(200) {
 		cmd.Idx = 255
 	}
+	f.count++
 	switch p := f.rng.IntN(1000); {
-	case f.gated && p < 200:
-		cmd.User, cmd.Idx, cmd.Kind, f.gated = 0, 0, engine.KindGate, false
+	case (f.gated || f.closed || f.halted != 0) && p < 200:
+		f.reopen(&cmd)
+	case f.odds(f.mix.operator):
+		f.operator(&cmd)
 	case p < 620:
 		f.enter(&cmd)
 	case p < 720:
@@ -63,6 +70,9 @@ func (f *Flow) Next() engine.Command {
 	}
 	return cmd
 }
+
+// odds says yes once in n times, never if n is 0.
+func (f *Flow) odds(n int) bool { return n > 0 && f.one(n) }
 
 // one says yes once in n times.
 func (f *Flow) one(n int) bool { return f.rng.IntN(n) == 0 }
@@ -116,7 +126,35 @@ func (f *Flow) side() uint8 {
 	return 0
 }
 
-// price returns a price near 10.00, or anywhere in the range of TINY, seldom one that must be refused.
+// instrument returns one of the mix.
+func (f *Flow) instrument() uint16 {
+	return InstrumentOf(f.mix.symbols[f.rng.IntN(len(f.mix.symbols))])
+}
+
+// near returns a price some ticks about the middle of an instrument's range, at most a number of ticks away.
+func (f *Flow) near(instrument uint16, ticks int) uint64 {
+	away := int64(f.rng.IntN(ticks+1) - f.rng.IntN(ticks+1))
+	switch symbolOf(instrument) {
+	case "TINY":
+		return uint64(max(1, min(6, 3+away)) * 500)
+	case "FINE":
+		return uint64(100_000 + away)
+	}
+	return uint64(100_000 + 100*away)
+}
+
+// tick returns the tick of an instrument.
+func tick(instrument uint16) int32 {
+	switch symbolOf(instrument) {
+	case "TINY":
+		return 500
+	case "FINE":
+		return 1
+	}
+	return 100
+}
+
+// price returns a price near the middle, seldom one that must be refused.
 func (f *Flow) price(instrument uint16) uint64 {
 	if f.one(60) {
 		odd := []uint64{0, 1, 99_950, 1_999_999_900, 1_999_999_901, 1_999_999_999, 3_500}
@@ -126,10 +164,7 @@ func (f *Flow) price(instrument uint16) uint64 {
 		at := []uint64{2_000_000_000, 0x7FFFFFFF, 1<<64 - 1}
 		return at[f.rng.IntN(len(at))]
 	}
-	if symbolOf(instrument) == "TINY" {
-		return 500 * (1 + f.rng.Uint64N(6))
-	}
-	return 99_200 + 100*(f.rng.Uint64N(9)+f.rng.Uint64N(9))
+	return f.near(instrument, 8)
 }
 
 func (f *Flow) qty() uint32 {
@@ -170,7 +205,7 @@ func (f *Flow) mass(cmd *engine.Command) {
 		copy(m.Firm[:], []string{"FRMA", "FRMB"}[f.rng.IntN(2)])
 	}
 	switch p := f.rng.IntN(10); {
-	case p < 2:
+	case p < 1:
 		cmd.Kind = engine.KindDisable
 		return
 	case p < 7:
@@ -179,8 +214,8 @@ func (f *Flow) mass(cmd *engine.Command) {
 	}
 	cmd.Kind, m.Symbol, m.Instrument = engine.KindMassCancel, padded8(""), engine.AllInstruments
 	if f.one(2) {
-		symbol := []string{"AAPL", "MSFT", "TINY", "NONE"}[f.rng.IntN(4)]
-		m.Symbol, m.Instrument = padded8(symbol), instrumentOf(symbol)
+		symbol := append(f.mix.symbols, "NONE")[f.rng.IntN(len(f.mix.symbols)+1)]
+		m.Symbol, m.Instrument = padded8(symbol), InstrumentOf(symbol)
 	}
 	if f.one(3) {
 		m.Side = f.side()
@@ -188,29 +223,5 @@ func (f *Flow) mass(cmd *engine.Command) {
 	if f.one(4) {
 		cmd.Flags |= engine.FlagMinQty
 		m.Group = uint16(f.rng.IntN(3))
-	}
-}
-
-// venue makes a command of the venue's own.
-func (f *Flow) venue(cmd *engine.Command) {
-	user := cmd.User
-	cmd.User, cmd.Idx = 0, 0
-	switch p := f.rng.IntN(30); {
-	case p < 18:
-		cmd.Kind = engine.KindTick
-		f.now += f.rng.Uint64N(3 * second)
-		cmd.Time, cmd.Tick().Due = f.now, f.now
-	case p < 21:
-		cmd.Kind, f.gated = engine.KindGate, true
-		cmd.Gate().Closed, cmd.Gate().Cause = 1, engine.GateDisk
-	case p < 24:
-		cmd.Kind, cmd.User = engine.KindDisconnect, user
-		cmd.Disconnect().Cause = engine.CauseClosed
-	case p < 27:
-		cmd.Kind = engine.KindRestart
-		cmd.Restart().Session = padded10(fmt.Sprintf("SESSION%d", 1+f.rng.IntN(3)))
-	default:
-		*cmd.AsUser() = userCell(user, []string{"FRMA", "FRMB"}[f.rng.IntN(2)])
-		cmd.Time = f.now
 	}
 }

@@ -10,7 +10,7 @@ func (f *Flow) enter(cmd *engine.Command) {
 	cmd.Kind = engine.KindEnter
 	m := cmd.Enter()
 	m.Ref = f.ref(cmd)
-	m.Instrument, m.Side, m.Qty = uint16(1+f.rng.IntN(3)), f.side(), f.qty()
+	m.Instrument, m.Side, m.Qty = f.instrument(), f.side(), f.qty()
 	if f.one(200) {
 		m.Instrument = engine.NoInstrument
 	}
@@ -22,7 +22,7 @@ func (f *Flow) enter(cmd *engine.Command) {
 	if f.one(100) {
 		m.Flags |= engine.FlagFirm
 	}
-	f.order(cmd, m.Qty)
+	f.order(cmd, m.Qty, m.Instrument)
 	f.remember(name{cmd.User, cmd.Idx, m.Ref})
 }
 
@@ -31,16 +31,17 @@ func (f *Flow) replace(cmd *engine.Command) {
 	m := cmd.Replace()
 	m.OrigRef = f.known(cmd)
 	m.Ref = f.ref(cmd)
-	m.Qty, m.Price = f.qty(), f.price(uint16(1+f.rng.IntN(3)))
+	like := f.instrument() // which it is, only the venue knows
+	m.Qty, m.Price = f.qty(), f.price(like)
 	if f.one(8) {
 		m.Side = f.side()
 	}
-	f.order(cmd, m.Qty)
+	f.order(cmd, m.Qty, like)
 	f.remember(name{cmd.User, cmd.Idx, m.Ref})
 }
 
 // order sets what Enter and Replace have in common.
-func (f *Flow) order(cmd *engine.Command, qty uint32) {
+func (f *Flow) order(cmd *engine.Command, qty uint32, instrument uint16) {
 	p := placesOf(cmd)
 	*p.tif = "00000000033346601"[f.rng.IntN(17)]
 	*p.display = "YYYYYYYNNA"[f.rng.IntN(10)]
@@ -51,8 +52,8 @@ func (f *Flow) order(cmd *engine.Command, qty uint32) {
 	if f.one(300) {
 		*p.display = 'Z'
 	}
-	if f.one(100) {
-		*p.exempt = "NNNY"[f.rng.IntN(4)]
+	if f.one(100) || f.odds(f.mix.operator) {
+		*p.exempt = "NNYYX"[f.rng.IntN(5)]
 	}
 	switch {
 	case f.one(12):
@@ -67,14 +68,15 @@ func (f *Flow) order(cmd *engine.Command, qty uint32) {
 	if f.one(6) && (*p.tif == '3' || *p.tif == '4') || f.one(150) {
 		f.minimum(cmd, qty)
 	}
-	f.lifetime(cmd, *p.tif)
 	if f.one(20) {
 		f.give(cmd, engine.Tag6PriceType)
-		cmd.Ext.PriceType = "LKKKKKPm?"[f.rng.IntN(9)]
+		cmd.Ext.PriceType = "LKKKKKKQ?"[f.rng.IntN(9)]
 		if cmd.Ext.PriceType == 'K' && !f.one(10) {
-			f.atMarket(cmd)
+			*p.price = 0x7FFFFFFF
 		}
 	}
+	f.features(cmd, qty, instrument)
+	f.lifetime(cmd, *p.tif)
 	if f.one(4) {
 		f.give(cmd, engine.Tag24Group)
 		cmd.Ext.Group = uint16(f.rng.IntN(3))
@@ -82,14 +84,10 @@ func (f *Flow) order(cmd *engine.Command, qty uint32) {
 	if f.one(50) {
 		f.oddTag(cmd)
 	}
-}
-
-func (f *Flow) atMarket(cmd *engine.Command) {
-	if cmd.Kind == engine.KindEnter {
-		cmd.Enter().Price = 0x7FFFFFFF
-		return
+	if cmd.Ext.Present == 0 {
+		cmd.Flags &^= engine.FlagExtension
+		cmd.Ext = engine.Extension{}
 	}
-	cmd.Replace().Price = 0x7FFFFFFF
 }
 
 func (f *Flow) minimum(cmd *engine.Command, qty uint32) {

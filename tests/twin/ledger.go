@@ -6,49 +6,71 @@ import (
 	"matcher/engine"
 )
 
-// Ledger recounts a venue from its commands and events alone: who holds which order, what is left of it, at what price
-// it stands. It finds a venue that contradicts itself, whoever that venue is. The zero value is ready.
+// Ledger recounts a venue from its commands and events alone: who holds which order, what is left of it, what is shown of
+// it, at what price it stands. It finds a venue that contradicts itself, whoever that venue is. The zero value is ready.
 type Ledger struct {
 	orders  map[uint64]*entry // by order reference
 	sent    map[uint16]uint64 // number of the last message, by user
+	busts   map[uint64]int    // messages that told of a bust, by match number
 	session [10]byte
-	renews  bool   // this command begins new streams, and has not yet
-	last    uint64 // highest order reference so far
-	match   uint64 // highest match number so far
-	maker   engine.Event
-	fresh   *entry // the order that this command brought
+	renews  bool         // this command begins new streams, and has not yet
+	last    uint64       // highest order reference so far
+	match   uint64       // highest match number so far
+	half    engine.Event // a maker's, until its aggressor's comes
+	before  engine.Event // the one before this
+	moving  []*entry     // orders that were on their way in this command: they must come to rest, or go
 }
 
+// entry is what the ledger knows of a live order. Its terms come from the command that brought it.
 type entry struct {
-	told   engine.Event // the last event that gave it its names
-	leaves uint64
-	used   uint64 // executed by the whole chain
-	price  uint64
-	rests  bool
+	told     engine.Event // the last event that gave it its names
+	leaves   uint64
+	used     uint64 // executed and decremented by the whole chain
+	price    uint64 // at market, of an order in the book: not known yet
+	shown    uint64
+	rests    bool
+	pending  bool
+	minimum  bool // may rest, and asks a minimum of whoever takes from it
+	midpoint bool
+	pegged   bool
+	toLimit  bool
+	floor    uint64 // of an iceberg, 0 none
+	random   uint64
 }
 
 // Fold takes in the events of one command and returns the first contradiction: a gap in a stream, a fill whose sides
-// differ, a price beyond an order's limit, quantity that came from nowhere or went there, a locked or crossed book.
+// differ, a price beyond an order's limit, quantity that came from nowhere or went there, something shown that is not
+// there, a locked or crossed book.
 func (l *Ledger) Fold(cmd *engine.Command, events []engine.Event) error {
 	if l.orders == nil {
-		l.orders, l.sent = map[uint64]*entry{}, map[uint16]uint64{}
+		l.orders, l.sent, l.busts = map[uint64]*entry{}, map[uint16]uint64{}, map[uint64]int{}
 	}
 	l.renews = l.newSession(cmd)
-	l.fresh, l.maker = nil, engine.Event{}
+	l.half, l.before, l.moving = engine.Event{}, engine.Event{}, nil
+	touched := map[uint16]bool{}
 	for i := range events {
 		ev := &events[i]
 		if err := l.event(cmd, ev); err != nil {
 			return fmt.Errorf("twin: event %d (%c to user %d) of command %d: %w", i+1, ev.Kind, ev.User, cmd.Seq, err)
 		}
+		l.before = *ev
+		touched[ev.Instrument] = true
 	}
 	l.renew()
-	if l.maker.Kind != 0 {
-		return fmt.Errorf("twin: command %d: a maker's fill without its taker's", cmd.Seq)
+	if l.half.Kind != 0 {
+		return fmt.Errorf("twin: command %d: the %c of a maker without its aggressor's", cmd.Seq, l.half.Kind)
 	}
-	if l.fresh != nil && l.fresh.leaves > 0 && !l.fresh.rests {
-		return fmt.Errorf("twin: command %d: order %d has leaves and does not rest", cmd.Seq, l.fresh.told.Order)
+	for _, e := range l.moving {
+		if e.leaves > 0 && !e.rests && !e.pending {
+			return fmt.Errorf("twin: command %d: order %d has leaves and does not rest", cmd.Seq, e.told.Order)
+		}
 	}
-	return l.uncrossed(cmd)
+	for instrument := range touched {
+		if err := l.uncrossed(instrument); err != nil {
+			return fmt.Errorf("twin: command %d: %w", cmd.Seq, err)
+		}
+	}
+	return nil
 }
 
 // Leaves returns the open quantity of every live order by order reference.
@@ -90,26 +112,71 @@ func (l *Ledger) event(cmd *engine.Command, ev *engine.Event) error {
 	}
 	switch ev.Kind {
 	case 'A', 'U':
+		if ev.Flags&engine.EventCarried != 0 {
+			return l.carried(ev)
+		}
 		return l.accepted(cmd, ev)
-	case 'E':
-		return l.executed(ev)
-	case 'C', 'M':
-		return l.changed(ev)
+	case 'B':
+		return l.bust(cmd, ev)
 	case 'T':
 		return l.moved(ev)
+	case 'E', 'D', 'C', 'M', 'R':
+		return l.live(ev)
 	}
 	return nil
 }
 
-func (l *Ledger) accepted(cmd *engine.Command, ev *engine.Event) error {
-	if ev.Flags&engine.EventCarried != 0 {
-		e := l.orders[ev.Order]
-		if e == nil || e.leaves != uint64(ev.Qty) || e.price != ev.Price {
-			return fmt.Errorf("order %d was carried with another quantity or price", ev.Order)
-		}
-		return nil
+// live takes in an event of an order that goes by the name it had, or a refreshed slice.
+func (l *Ledger) live(ev *engine.Event) error {
+	reference := ev.Order
+	if ev.Kind == 'R' {
+		reference = ev.Link
 	}
-	e := &entry{told: *ev, leaves: uint64(ev.Qty), price: ev.Price}
+	e, err := l.known(reference, ev)
+	if err != nil {
+		return err
+	}
+	switch ev.Kind {
+	case 'E':
+		err = l.executed(e, ev)
+	case 'D':
+		err = l.decremented(e, ev)
+	case 'C':
+		err = l.canceled(e, ev)
+	case 'M':
+		err = l.modified(e, ev)
+	case 'R':
+		err = l.renewed(e, ev)
+	}
+	if err != nil {
+		return err
+	}
+	if e.leaves == 0 {
+		delete(l.orders, ev.Order)
+	}
+	return l.rest(e, ev)
+}
+
+// known returns the live order of an event that must name it as the last event did.
+func (l *Ledger) known(reference uint64, ev *engine.Event) (*entry, error) {
+	e := l.orders[reference]
+	if e == nil {
+		return nil, fmt.Errorf("order %d is not live", reference)
+	}
+	t := &e.told
+	if t.User != ev.User || t.Idx != ev.Idx || t.Ref != ev.Ref || t.Instrument != ev.Instrument ||
+		ev.Kind != 'M' && t.Side != ev.Side || (t.Display == 'N') != (ev.Flags&engine.EventHidden != 0) {
+		return nil, fmt.Errorf("order %d is somebody else's, or of another kind", reference)
+	}
+	if waits := ev.Flags&engine.EventPending != 0; waits != e.pending && (ev.Kind != 'R' || waits) {
+		return nil, fmt.Errorf("order %d waits for its trigger, or does not", reference)
+	}
+	return e, nil
+}
+
+func (l *Ledger) accepted(cmd *engine.Command, ev *engine.Event) error {
+	e := &entry{told: *ev, leaves: uint64(ev.Qty), price: ev.Price, pending: ev.Flags&engine.EventPending != 0}
+	e.terms(cmd)
 	if ev.Kind == 'U' {
 		old := l.orders[ev.Link]
 		if old == nil || old.told.Ref != ev.OrigRef || old.told.User != ev.User || old.told.Idx != ev.Idx {
@@ -118,152 +185,38 @@ func (l *Ledger) accepted(cmd *engine.Command, ev *engine.Event) error {
 		if e.used = old.used; e.used+e.leaves != uint64(cmd.Replace().Qty) {
 			return fmt.Errorf("%d used and %d outstanding do not make a total of %d", e.used, e.leaves, cmd.Replace().Qty)
 		}
+		e.toLimit = e.toLimit || old.toLimit
 		delete(l.orders, ev.Link)
 	}
 	if ev.Order != l.last+1 || ev.Leaves != ev.Qty || ev.Qty == 0 {
 		return fmt.Errorf("order %d of %d with leaves %d after order %d", ev.Order, ev.Qty, ev.Leaves, l.last)
 	}
-	if (ev.Display == 'N') != (ev.Flags&engine.EventHidden != 0) {
+	if (ev.Display == 'N') != (ev.Flags&engine.EventHidden != 0) || (e.minimum || e.midpoint) && ev.Display != 'N' {
 		return fmt.Errorf("display %c and flags %#x disagree", ev.Display, ev.Flags)
 	}
-	l.last, l.fresh, l.orders[ev.Order] = ev.Order, e, e
+	if e.pending && ev.Flags&engine.EventRests != 0 {
+		return fmt.Errorf("order %d waits and rests", ev.Order)
+	}
+	l.last, l.orders[ev.Order] = ev.Order, e
+	l.moving = append(l.moving, e)
 	return l.rest(e, ev)
 }
 
-func (l *Ledger) executed(ev *engine.Event) error {
-	e, err := l.known(ev)
-	if err != nil {
-		return err
-	}
-	if ev.Qty == 0 || uint64(ev.Qty) > e.leaves {
-		return fmt.Errorf("fills %d of %d", ev.Qty, e.leaves)
-	}
-	if e.leaves -= uint64(ev.Qty); e.leaves != uint64(ev.Leaves) {
-		return fmt.Errorf("leaves %d where %d are left", ev.Leaves, e.leaves)
-	}
-	e.used += uint64(ev.Qty)
-	if buys(ev.Side) && ev.Price > e.price || !buys(ev.Side) && ev.Price < e.price && !market(e.price) {
-		return fmt.Errorf("fills at %d, limit %d", ev.Price, e.price)
-	}
-	if e.leaves == 0 {
-		delete(l.orders, ev.Order)
-	}
-	if ev.Flags&engine.EventTaker == 0 {
-		if l.maker.Kind != 0 || !e.rests || e.price != ev.Price || ev.Link != l.match+1 {
-			return fmt.Errorf("match %d at %d after match %d is no maker's fill", ev.Link, ev.Price, l.match)
-		}
-		l.maker, l.match = *ev, ev.Link
-		return nil
-	}
-	m := l.maker
-	if e != l.fresh || m.Link != ev.Link || m.Price != ev.Price || m.Qty != ev.Qty || m.Instrument != ev.Instrument ||
-		buys(m.Side) == buys(ev.Side) {
-		return fmt.Errorf("the sides of match %d differ", ev.Link)
-	}
-	l.maker = engine.Event{}
-	return l.rest(e, ev)
-}
-
-// changed takes in Canceled and Modified.
-func (l *Ledger) changed(ev *engine.Event) error {
-	e, err := l.known(ev)
-	if err != nil {
-		return err
-	}
-	switch {
-	case ev.Kind == 'M' && (ev.Qty == 0 || ev.Qty != ev.Leaves):
-		return fmt.Errorf("modified to %d with leaves %d", ev.Qty, ev.Leaves)
-	case ev.Kind == 'M':
-		e.leaves, e.told.Side = uint64(ev.Qty), ev.Side
-	case ev.Qty == 0 || uint64(ev.Qty)+uint64(ev.Leaves) != e.leaves:
-		return fmt.Errorf("cancels %d of %d and leaves %d", ev.Qty, e.leaves, ev.Leaves)
-	default:
-		e.leaves = uint64(ev.Leaves)
-	}
-	if e.leaves == 0 {
-		delete(l.orders, ev.Order)
-	}
-	return nil
-}
-
-// moved takes in Priority Update: the order goes on under a new reference.
-func (l *Ledger) moved(ev *engine.Event) error {
-	e := l.orders[ev.Link]
-	if e == nil || ev.Order != l.last+1 || uint64(ev.Leaves) != e.leaves || ev.Price != e.price {
-		return fmt.Errorf("order %d moves to %d after order %d", ev.Link, ev.Order, l.last)
-	}
-	delete(l.orders, ev.Link)
-	e.told.Order, l.last, l.orders[ev.Order] = ev.Order, ev.Order, e
-	return nil
-}
-
-// known returns the live order of an event that must name it as the last event did.
-func (l *Ledger) known(ev *engine.Event) (*entry, error) {
-	e := l.orders[ev.Order]
-	if e == nil {
-		return nil, fmt.Errorf("order %d is not live", ev.Order)
-	}
-	t := &e.told
-	if t.User != ev.User || t.Idx != ev.Idx || t.Ref != ev.Ref || t.Instrument != ev.Instrument ||
-		ev.Kind != 'M' && t.Side != ev.Side || (t.Display == 'N') != (ev.Flags&engine.EventHidden != 0) {
-		return nil, fmt.Errorf("order %d is somebody else's, or of another kind", ev.Order)
-	}
-	return e, nil
-}
-
-// rest notes that an order has come to rest. A market-to-limit order rests at the price of its last fill (rule 5.1).
-func (l *Ledger) rest(e *entry, ev *engine.Event) error {
-	if ev.Flags&engine.EventRests == 0 {
-		return nil
-	}
-	if ev.Leaves == 0 {
-		return fmt.Errorf("order %d rests without leaves", ev.Order)
-	}
-	if market(e.price) {
-		if e.price = ev.Price; market(e.price) {
-			return fmt.Errorf("order %d rests at market", ev.Order)
+// terms notes what the command says of an order beside what Accepted repeats.
+func (e *entry) terms(cmd *engine.Command) {
+	p := placesOf(cmd)
+	given := cmd.Flags&engine.FlagMinQty != 0
+	if cmd.Flags&engine.FlagExtension != 0 {
+		given = given || cmd.Ext.Present&engine.Tag3MinQty != 0
+		e.floor, e.random = uint64(cmd.Ext.MaxFloor), uint64(cmd.Ext.Random)
+		switch cmd.Ext.PriceType {
+		case 'M', 'm':
+			e.midpoint = true
+		case 'P', 'R':
+			e.pegged = true
+		case 'K':
+			e.toLimit = true
 		}
 	}
-	e.rests = true
-	return nil
-}
-
-// uncrossed says whether the instrument that a new order came to is locked or crossed (rule 4.7). Hidden orders count:
-// nothing in this version keeps a hidden order from trading.
-func (l *Ledger) uncrossed(cmd *engine.Command) error {
-	if l.fresh == nil || !l.fresh.rests {
-		return nil
-	}
-	bid, ask := uint64(0), ^uint64(0)
-	for _, e := range l.orders {
-		switch {
-		case e.told.Instrument != l.fresh.told.Instrument:
-		case buys(e.told.Side):
-			bid = max(bid, e.price)
-		default:
-			ask = min(ask, e.price)
-		}
-	}
-	if bid >= ask {
-		return fmt.Errorf("twin: command %d: bid %d meets ask %d", cmd.Seq, bid, ask)
-	}
-	return nil
-}
-
-// Audit says what the twin found wrong with itself so far: what its ledger saw in its events, or a live order that the
-// ledger does not have, or has with other leaves.
-func (t *Twin) Audit() error {
-	if t.fault != nil {
-		return t.fault
-	}
-	leaves := t.ledger.Leaves()
-	for _, o := range t.open {
-		if o.leaves <= 0 || leaves[o.reference] != uint64(o.leaves) {
-			return fmt.Errorf("twin: order %d has leaves %d, its events make %d", o.reference, o.leaves, leaves[o.reference])
-		}
-	}
-	if len(leaves) != len(t.open) {
-		return fmt.Errorf("twin: %d live orders, their events make %d", len(t.open), len(leaves))
-	}
-	return nil
+	e.minimum = given && *p.tif != '3' && *p.tif != '4'
 }

@@ -4,12 +4,10 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"matcher/engine"
 )
 
-// Notation is the text in which people write commands and read events, over a venue of its own: the instruments AAPL,
-// MSFT and TINY, five users, one trading day. One line is one command:
+// Notation is the text in which people write commands and read events, over a venue of its own: some instruments, five
+// users, one trading day. One line is one command:
 //
 //	at 09:30:00.000000001                      the lines below happen at this time of the day
 //	1: enter 7 buy 100 AAPL 10.00 ioc          user 1, UserRefNum 7; sides buy, sell, short, exempt
@@ -22,15 +20,24 @@ import (
 //	1: query
 //	1: refused 12 0x0F
 //	1: disconnect
-//	1: account FRMB                            changes the firm; of an unknown user, adds it
+//	1: account FRMB selfmatch=O level=firm     changes the account; of an unknown user, adds it
 //	tick
 //	gate closed
 //	restart SESSION2
+//	closeday
+//	openday SESSION2 secret=7
+//	halt AAPL reason=T1
+//	resume AAPL
+//	bust 3 AAPL 100 10.00 E maker=1/7/B taker=2/1/S
+//	cancelfor symbol=AAPL side=S user=1 order=3
 //
-// Prices are decimals, "market", or raw=2000000000 for a wire integer. Words after an order are times in force (ioc,
-// fok, gtc, gtt), displays (hidden, attributable), sweep, broken (appendage), unknown (letter of tag 12), and options as
-// word=value: tif, display, capacity, cross, clordid, idx, and the optional tags of OUCH by name (minqty, postonly, ttl,
-// expire, ...). A number or word that the venue should refuse is written like any other.
+// Prices are decimals, "market", or raw=2000000000 for a wire integer; the offsets of pegs and of trailing stops are
+// prices with a sign. Words after an order are times in force (ioc, fok, gtc, gtt), displays (hidden, attributable), sweep,
+// broken (appendage), unknown (letter of tag 12), and options as word=value: tif, display, capacity, cross, clordid, idx,
+// and the optional tags of OUCH by name (minqty, postonly, ttl, expire, maxfloor, random, pricetype, pegoffset, stop,
+// trigger, trail, aiq, aiqgroup, exempt, ...). An account has a firm (- for none), level (account, firm, group),
+// group, selfmatch (letter of tag 29) and ondrop. A side of a busted trade is user/UserRefNum/side, then UserRefIdx and ClOrdID if there are any. A
+// number or word that the venue should refuse is written like any other.
 //
 // A Notation is a clock beside the tables, so it reads or writes lines in their order.
 type Notation struct {
@@ -43,71 +50,6 @@ const (
 	second   = 1_000_000_000
 	opening  = midnight + 34_200*second // 09:30:00
 )
-
-// symbols are the instruments by index. TINY has a tick of 0.05, a highest price of 0.30 and at most 100 lots.
-func symbols() []string { return []string{"", "AAPL", "MSFT", "TINY"} }
-
-// NewNotation returns a notation at 09:30:00 of its day.
-func NewNotation() *Notation { return &Notation{time: opening, said: opening} }
-
-// Setup returns the commands that make the venue: rules for a number of live orders, three instruments, five users (1
-// and 2 of firm FRMA, 3 to 5 of FRMB), start of day. All at 09:30:00, without Seq.
-func Setup(maxOrders uint32) []engine.Command {
-	cmds := make([]engine.Command, 0, 10)
-	add := func(kind engine.Kind) *engine.Command {
-		cmds = append(cmds, engine.Command{Header: engine.Header{Kind: kind, Time: opening}})
-		return &cmds[len(cmds)-1]
-	}
-	r := add(engine.KindRules).Rules()
-	r.Version, r.MaxOrders, r.MaxUsers = 1, maxOrders, 8
-	for _, symbol := range symbols()[1:] {
-		in := add(engine.KindInstrument).AsInstrument()
-		in.Symbol = padded8(symbol)
-		in.Tick, in.Lot, in.MaxQty, in.PriceDecimals, in.MaxPrice = 100, 1, 1_000_000, 4, 1_999_999_900
-		if symbol == "TINY" {
-			in.Tick, in.MaxQty, in.MaxPrice = 500, 100, 3_000
-		}
-	}
-	for user := range 5 {
-		*add(engine.KindUser).AsUser() = userCell(uint16(user+1), firmOf(uint16(user+1)))
-	}
-	d := add(engine.KindDay).Day()
-	d.Midnight, d.Session, d.Event = midnight, padded10("SESSION1"), 'S'
-	return cmds
-}
-
-// userCell returns the account of a user.
-func userCell(user uint16, firm string) engine.User {
-	u := engine.User{Header: engine.Header{Kind: engine.KindUser, Time: opening}}
-	copy(u.Name[:], fmt.Sprintf("USER%-2d", user))
-	copy(u.Firm[:], fmt.Sprintf("%-4s", firm))
-	return u
-}
-
-// firmOf returns the firm that a user begins with.
-func firmOf(user uint16) string {
-	if user <= 2 {
-		return "FRMA"
-	}
-	return "FRMB"
-}
-
-// instrumentOf returns the index of a symbol, 0 for an unknown one.
-func instrumentOf(symbol string) uint16 {
-	for i, s := range symbols() {
-		if i > 0 && s == symbol {
-			return uint16(i)
-		}
-	}
-	return 0
-}
-
-func symbolOf(instrument uint16) string {
-	if s := symbols(); instrument > 0 && int(instrument) < len(s) {
-		return s[instrument]
-	}
-	return "NONE"
-}
 
 func padded8(s string) (b [8]byte) {
 	copy(b[:], fmt.Sprintf("%-8s", s))
@@ -146,6 +88,26 @@ func PriceText(p uint64) string {
 		return fmt.Sprintf("%d.%02d", p/10_000, p/100%100)
 	}
 	return fmt.Sprintf("%d.%04d", p/10_000, p%10_000)
+}
+
+// offset reads a price with a sign.
+func offset(s string) (int32, error) {
+	rest, negative := strings.CutPrefix(s, "-")
+	p, err := price(rest)
+	if err != nil || p > 1<<31 || p == 1<<31 && !negative {
+		return 0, fmt.Errorf("%q is no offset", s)
+	}
+	if negative {
+		return int32(-int64(p)), nil
+	}
+	return int32(p), nil
+}
+
+func offsetText(n int32) string {
+	if n < 0 {
+		return "-" + PriceText(uint64(-int64(n)))
+	}
+	return PriceText(uint64(n))
 }
 
 // clock reads a time of the day, hh:mm:ss with up to 9 decimals, as ns since 1970. It takes raw=ns also.

@@ -1,15 +1,18 @@
 package twin
 
-import "matcher/engine"
+import (
+	"slices"
 
-// operate carries out the venue's own commands. A Tick has done its work by its time (rule 2.2); a lost connection
-// changes nothing in this version.
+	"matcher/engine"
+)
+
+// operate carries out the venue's own commands. A Tick has done its work by its time (rule 2.2).
 func (t *Twin) operate(cmd *engine.Command) {
 	switch cmd.Kind {
 	case engine.KindRules:
 		t.rules = *cmd.Rules()
 	case engine.KindInstrument:
-		t.instruments = append(t.instruments, *cmd.AsInstrument())
+		t.defineInstrument(cmd)
 	case engine.KindUser:
 		t.defineUser(cmd.AsUser())
 	case engine.KindDay:
@@ -18,7 +21,25 @@ func (t *Twin) operate(cmd *engine.Command) {
 		t.restart(cmd.Restart())
 	case engine.KindGate:
 		t.gated = cmd.Gate().Closed != 0
+	case engine.KindTrading: // nobody is told; what resumes settles (rule 12.1)
+		if cmd.Instrument > 0 && int(cmd.Instrument) < len(t.instruments) {
+			t.instruments[cmd.Instrument].halted = cmd.Trading().State == 'H'
+		}
+	case engine.KindDisconnect:
+		t.disconnect(cmd)
+	case engine.KindBust:
+		t.bust(cmd)
+	case engine.KindCancelFor:
+		t.cancelFor(cmd)
 	}
+}
+
+func (t *Twin) defineInstrument(cmd *engine.Command) {
+	in := instrument{Instrument: *cmd.AsInstrument()}
+	if cmd.Flags&engine.FlagExtension != 0 {
+		in.terms = *cmd.Terms()
+	}
+	t.instruments = append(t.instruments, in)
 }
 
 // defineUser adds an account, or changes one whose name is known. A new one joins the day that is open.
@@ -40,7 +61,7 @@ func (t *Twin) defineUser(u *engine.User) {
 func (t *Twin) day(d *engine.Day) {
 	t.today = d.Event == 'S'
 	if t.today {
-		t.session = d.Session
+		t.session, t.secret = d.Session, d.Secret
 	}
 	for user := range t.accounts[1:] {
 		t.system(user+1, d.Event)
@@ -60,9 +81,53 @@ func (t *Twin) restart(r *engine.Restart) {
 			t.system(user+1, 'S')
 		}
 	}
-	for _, o := range t.open {
+	for _, o := range t.inReference() {
 		ev := t.tell(o, 'A')
 		o.echo(ev)
 		ev.Flags |= engine.EventCarried
+	}
+}
+
+// disconnect cancels what must not outlive a connection (rule 9.9): tag 134 says so of an order, or else the account of
+// those that are not good till cancelled.
+func (t *Twin) disconnect(cmd *engine.Command) {
+	for _, o := range t.inReference() {
+		drops := t.accounts[o.user].OnDrop == 1 && o.tif != '1' && o.exempt != 'N' || o.exempt == 'Y'
+		if o.user == cmd.User && drops {
+			t.decrement(o, o.leaves, 'U')
+		}
+	}
+}
+
+// bust breaks a trade: both owners are told, and nothing else changes (rules 7.8, 12.2).
+func (t *Twin) bust(cmd *engine.Command) {
+	b, sides := cmd.Bust(), []engine.Owner{}
+	if cmd.Flags&engine.FlagExtension != 0 {
+		sides = append(sides, cmd.Owners().Maker, cmd.Owners().Taker)
+	}
+	unknown := func(s engine.Owner) bool { return s.User == 0 || int(s.User) >= len(t.accounts) }
+	if b.Match == 0 || b.Match > t.match || t.busted[b.Match] || len(sides) == 0 || slices.ContainsFunc(sides, unknown) {
+		return
+	}
+	t.busted[b.Match] = true
+	for _, s := range sides {
+		ev := t.number(s.User, 'B')
+		ev.Instrument, ev.Idx, ev.Side, ev.Ref, ev.ClOrdID = cmd.Instrument, s.Idx, s.Side, s.Ref, s.ClOrdID
+		ev.Link, ev.Qty, ev.Price, ev.Reason = b.Match, b.Qty, b.Price, uint16(b.Reason)
+	}
+}
+
+// cancelFor cancels orders on behalf of their owners (rule 12.4). All filters must hold.
+func (t *Twin) cancelFor(cmd *engine.Command) {
+	c := cmd.CancelFor()
+	for _, o := range t.inReference() {
+		switch {
+		case cmd.Instrument != engine.AllInstruments && cmd.Instrument != o.instrument:
+		case cmd.Side != 0 && (!slices.Contains([]byte("BSTE"), cmd.Side) || buys(cmd.Side) != buys(o.side)):
+		case c.Account != 0 && c.Account != o.user:
+		case c.Order != 0 && c.Order != o.reference:
+		default:
+			t.decrement(o, o.leaves, 'S')
+		}
 	}
 }

@@ -12,13 +12,15 @@ func (r *reader) option(cmd *engine.Command, word string) {
 	name, value, _ := strings.Cut(word, "=")
 	order := cmd.Kind == engine.KindEnter || cmd.Kind == engine.KindReplace
 	switch {
-	case name == "idx":
+	case name == "idx" && cmd.Kind != engine.KindUser:
 		cmd.Idx = uint8(r.number(value))
 	case cmd.Kind == engine.KindRefused && name == "clordid":
 		copy(cmd.Refused().ClOrdID[:], fmt.Sprintf("%-14s", value))
 	case order && r.fixed(cmd, name, value):
 	case order:
 		r.tag(cmd, name, value)
+	case cmd.Kind == engine.KindUser:
+		r.account(cmd.AsUser(), name, value)
 	case cmd.Kind == engine.KindMassCancel || cmd.Kind == engine.KindDisable || cmd.Kind == engine.KindEnable:
 		r.filter(cmd, name, value)
 	default:
@@ -33,7 +35,7 @@ func (r *reader) filter(cmd *engine.Command, name, value string) {
 	case "firm":
 		copy(m.Firm[:], fmt.Sprintf("%-4s", value))
 	case "symbol":
-		m.Symbol, m.Instrument = padded8(value), instrumentOf(value)
+		m.Symbol, m.Instrument = padded8(value), InstrumentOf(value)
 	case "side":
 		m.Side = r.letter(value)
 	case "group":
@@ -44,8 +46,30 @@ func (r *reader) filter(cmd *engine.Command, name, value string) {
 	}
 }
 
+// account sets what an account has beside its firm.
+func (r *reader) account(u *engine.User, name, value string) {
+	switch name {
+	case "selfmatch":
+		u.SelfMatch = r.letter(value)
+	case "level":
+		level, ok := map[string]uint8{
+			"account": engine.LevelAccount, "firm": engine.LevelFirm, "group": engine.LevelGroup,
+		}[value]
+		if u.SelfLevel = level; !ok {
+			r.fail(fmt.Errorf("%q is no level", value))
+		}
+	case "group":
+		u.SelfGroup = uint16(r.number(value))
+	case "ondrop":
+		u.OnDrop = uint8(r.number(value))
+	default:
+		r.fail(fmt.Errorf("%q is nothing of an account", name))
+	}
+}
+
 // places are where the two kinds of orders keep the same fields.
 type places struct {
+	price                          *uint64
 	tif, display, customer, exempt *uint8
 	clOrdID                        *[14]byte
 }
@@ -53,10 +77,10 @@ type places struct {
 func placesOf(cmd *engine.Command) places {
 	if cmd.Kind == engine.KindEnter {
 		m := cmd.Enter()
-		return places{&m.TIF, &m.Display, &m.Customer, &m.Exempt, &m.ClOrdID}
+		return places{&m.Price, &m.TIF, &m.Display, &m.Customer, &m.Exempt, &m.ClOrdID}
 	}
 	m := cmd.Replace()
-	return places{&m.TIF, &m.Display, &m.Customer, &m.Exempt, &m.ClOrdID}
+	return places{&m.Price, &m.TIF, &m.Display, &m.Customer, &m.Exempt, &m.ClOrdID}
 }
 
 // fixed sets what lies in the command's own cell. It says no to a word that does not.
@@ -135,7 +159,7 @@ func (r *reader) tag(cmd *engine.Command, name, value string) {
 	case "pricetype":
 		bit, x.PriceType = engine.Tag6PriceType, r.letter(value)
 	case "pegoffset":
-		bit, x.PegOffset = engine.Tag7PegOffset, int32(r.number(value))
+		bit, x.PegOffset = engine.Tag7PegOffset, r.offset(value)
 	case "random":
 		bit, x.Random = engine.Tag13Random, uint32(r.number(value))
 	case "discretion":
@@ -167,7 +191,7 @@ func (r *reader) tag(cmd *engine.Command, name, value string) {
 	case "trigger":
 		bit, x.StopTrigger = engine.Tag129Trigger, r.letter(value)
 	case "trail":
-		bit, x.TrailOffset = engine.Tag131Trail, int32(r.number(value))
+		bit, x.TrailOffset = engine.Tag131Trail, r.offset(value)
 	case "expire":
 		t, err := clock(value)
 		if err != nil {

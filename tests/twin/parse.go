@@ -93,6 +93,14 @@ func (r *reader) price(s string) uint64 {
 	return p
 }
 
+func (r *reader) offset(s string) int32 {
+	n, err := offset(s)
+	if err != nil {
+		r.fail(err)
+	}
+	return n
+}
+
 // letter reads one character; "-" is none.
 func (r *reader) letter(s string) uint8 {
 	switch {
@@ -117,25 +125,6 @@ func (r *reader) side(s string) uint8 {
 		return 'E'
 	}
 	return r.letter(s)
-}
-
-// venue reads a command of the venue's own.
-func (r *reader) venue(cmd *engine.Command) {
-	switch w := r.next(); w {
-	case "tick":
-		cmd.Kind = engine.KindTick
-		cmd.Tick().Due = cmd.Time
-	case "gate":
-		cmd.Kind = engine.KindGate
-		if r.next() == "closed" {
-			cmd.Gate().Closed, cmd.Gate().Cause = 1, engine.GateDisk
-		}
-	case "restart":
-		cmd.Kind = engine.KindRestart
-		cmd.Restart().Session = padded10(r.next())
-	default:
-		r.fail(fmt.Errorf("%q is no command", w))
-	}
 }
 
 // message reads a client's command up to its options.
@@ -177,7 +166,7 @@ func (r *reader) message(cmd *engine.Command) {
 		cmd.Disconnect().Cause = engine.CauseClosed
 	case "account":
 		at, user := cmd.Time, cmd.User
-		*cmd.AsUser() = userCell(user, r.next())
+		*cmd.AsUser() = userCell(user, strings.TrimPrefix(r.next(), "-"))
 		cmd.Time = at
 	default:
 		r.fail(fmt.Errorf("%q is no message", w))
@@ -192,7 +181,7 @@ func (r *reader) enter(cmd *engine.Command) {
 	m.Ref = uint32(r.number(r.next()))
 	m.Side = r.side(r.next())
 	m.Qty = uint32(r.number(r.next()))
-	m.Instrument = instrumentOf(r.next())
+	m.Instrument = InstrumentOf(r.next())
 	m.Price = r.price(r.next())
 	m.TIF, m.Display, m.Capacity, m.Cross = '0', 'Y', 'A', 'N'
 	copy(m.ClOrdID[:], blankID)

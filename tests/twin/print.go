@@ -50,24 +50,6 @@ func line(cmd *engine.Command) string {
 	return venueText(cmd)
 }
 
-func venueText(cmd *engine.Command) string {
-	switch cmd.Kind {
-	case engine.KindTick:
-		return "tick"
-	case engine.KindGate:
-		if cmd.Gate().Closed == 0 {
-			return "gate open"
-		}
-		return "gate closed"
-	case engine.KindRestart:
-		return "restart " + text(cmd.Restart().Session[:])
-	case engine.KindUser:
-		user := strings.TrimPrefix(text(cmd.AsUser().Name[:]), "USER")
-		return user + ": account " + text(cmd.AsUser().Firm[:])
-	}
-	return fmt.Sprintf("# kind %d", cmd.Kind)
-}
-
 func filtersText(cmd *engine.Command) string {
 	m, s := cmd.MassCancel(), ""
 	if m.Flags&engine.FlagMinQty != 0 {
@@ -132,7 +114,7 @@ func tagText(x *engine.Extension, bit uint32) string {
 	case engine.Tag6PriceType:
 		return fmt.Sprintf(" pricetype=%c", x.PriceType)
 	case engine.Tag7PegOffset:
-		return fmt.Sprintf(" pegoffset=%d", x.PegOffset)
+		return " pegoffset=" + offsetText(x.PegOffset)
 	case engine.Tag9Discretion:
 		return " discretion"
 	case engine.Tag10DiscretionType:
@@ -164,7 +146,7 @@ func tagText(x *engine.Extension, bit uint32) string {
 	case engine.Tag129Trigger:
 		return fmt.Sprintf(" trigger=%c", x.StopTrigger)
 	case engine.Tag131Trail:
-		return fmt.Sprintf(" trail=%d", x.TrailOffset)
+		return " trail=" + offsetText(x.TrailOffset)
 	case engine.Tag132Expire:
 		return " expire=" + clockText(x.Expire)
 	}

@@ -1,21 +1,35 @@
 package twin
 
-import (
-	"slices"
-
-	"matcher/engine"
-)
+import "matcher/engine"
 
 // tell appends an event of an order to its owner, with all that is common to the events of orders. The pointer is good
 // until the next event.
 func (t *Twin) tell(o *order, kind uint8) *engine.Event {
 	ev := t.number(o.user, kind)
 	ev.Instrument, ev.Idx, ev.Side, ev.Ref = o.instrument, o.idx, o.side, o.ref
-	ev.Leaves, ev.Order, ev.Price = uint32(o.leaves), o.reference, o.price
+	ev.Leaves, ev.Order, ev.Price, ev.Shown = uint32(o.leaves), o.reference, o.price, o.shown()
 	if o.hidden() {
 		ev.Flags |= engine.EventHidden
 	}
+	if o.pending {
+		ev.Flags |= engine.EventPending
+	}
+	o.told = len(t.events) - 1
 	return ev
+}
+
+// shown is what the public sees of the order.
+func (o *order) shown() uint32 {
+	if !o.displayed() {
+		return 0
+	}
+	return uint32(o.exposed())
+}
+
+// moved appends Priority Update: the order goes on under what may be a new reference (rules 6.3, 9.3).
+func (t *Twin) moved(o *order, before uint64) {
+	ev := t.tell(o, 'T')
+	ev.Qty, ev.Link, ev.Display = uint32(o.leaves), before, o.display
 }
 
 // echo fills in what Accepted and Replaced repeat of an order.
@@ -57,17 +71,14 @@ func (t *Twin) number(user uint16, kind uint8) *engine.Event {
 
 // decrement cancels n of an order's leaves, and the order with the last of them.
 func (t *Twin) decrement(o *order, n int64, reason uint8) {
-	o.leaves -= n
+	o.reduce(n)
 	if o.leaves == 0 {
 		t.remove(o)
 	}
-	ev := t.tell(o, 'C')
-	ev.Qty, ev.Reason = uint32(n), uint16(reason)
+	t.canceled(o, n, reason)
 }
 
-// remove takes an order off the list if it is there.
-func (t *Twin) remove(o *order) {
-	if i := slices.Index(t.open, o); i >= 0 {
-		t.open = slices.Delete(t.open, i, i+1)
-	}
+func (t *Twin) canceled(o *order, n int64, reason uint8) {
+	ev := t.tell(o, 'C')
+	ev.Qty, ev.Reason = uint32(n), uint16(reason)
 }

@@ -1,10 +1,11 @@
 // Package twin is a second matching venue, written from the rule book alone, for tests to hold against the engine. It
 // takes the engine's commands and says which events the rules demand for each.
 //
-// It owns one flat list of live orders and searches it from end to end for every question: slow, and short enough to be
-// checked by eye. It shares no code with the engine or the book, only the types and constants of the cells; it never
-// runs in the product. Beside the venue the package has a Ledger, which recounts a venue from its events alone, and a
-// Notation, in which people read and write commands and events.
+// It owns one flat list of live orders and searches it from end to end for every question; what would happen it finds out
+// by doing it, on a copy of itself. That is slow, and short enough to be checked by eye. It shares no code with the engine
+// or the book, only the types and constants of the cells; it never runs in the product. Beside the venue the package has
+// a Ledger, which recounts a venue from its events alone, a Notation, in which people read and write commands and events,
+// and a Flow of random commands.
 //
 // The rules are numbered in PROTOCOL.md, section "Matching rules"; comments name them as (rule 4.5).
 package twin
@@ -19,18 +20,23 @@ import (
 // Twin is one venue. Its first command is Rules, as in every journal.
 type Twin struct {
 	rules       engine.Rules
-	instruments []engine.Instrument // by index; the first is unused
-	accounts    []*account          // by index; the first is unused
-	open        []*order            // live orders in order of reference, which is also order of time
-	today       bool                // a trading day is open
-	session     [10]byte            // of the streams
+	instruments []instrument // by index; the first is unused
+	accounts    []*account   // by index; the first is unused
+	open        []*order     // live orders, pending stops included; where they stand in the list means nothing
+	stops       []*order     // triggered, in order of rule 7.4; empty between commands
+	today       bool         // a trading day is open
+	session     [10]byte     // of the streams
+	secret      uint64       // of the day, for random slices
 	gated       bool
 	reference   uint64 // the last order reference
 	match       uint64 // the last match number
+	clock       uint64 // the last time given to an order (rule 4.3)
+	busted      map[uint64]bool
 	now         uint64 // time of the command
 	events      []engine.Event
 	ledger      Ledger
-	fault       error // the first thing the ledger found wrong
+	fault       error          // the first thing the ledger found wrong
+	seen        map[string]int // nil on a copy
 }
 
 type account struct {
@@ -40,18 +46,31 @@ type account struct {
 	sent     uint64           // messages in the stream
 }
 
-// order is one live order. A new reference is given exactly when a new time is (rules 1.3, 4.3: entry, Replace, growth),
-// so the reference serves as the time.
+// instrument is what the venue knows of one, beside its orders. Prices are wire units, 0 none.
+type instrument struct {
+	engine.Instrument
+	terms   engine.Terms
+	halted  bool
+	last    uint64 // of the last execution, whatever day it was
+	anchor  uint64 // the last as it stood before this command (rule 5.10)
+	bid     uint64 // best displayed prices of orders that are no pegs, when pegs were last looked at (rule 2.4)
+	ask     uint64
+	between uint64 // the midpoint when midpoint orders were last looked at
+}
+
+// order is one live order, or one that is being processed.
 type order struct {
 	user       uint16
 	idx        uint8
 	ref        uint32
 	reference  uint64
+	entered    uint64 // the reference that it was accepted or replaced with: order of entry
+	time       uint64 // rank inside price and class (rules 4.1, 4.3)
 	instrument uint16
 	side       uint8
-	price      uint64 // as received; of a market-to-limit order that rests, its limit
+	price      uint64 // limit; of a peg, what it is priced at now
 	leaves     int64
-	used       int64 // executed by the whole chain of replaces
+	used       int64 // executed and decremented by the whole chain of replaces (rule 9.1)
 	tif        uint8
 	display    uint8
 	capacity   uint8
@@ -60,7 +79,50 @@ type order struct {
 	group      uint16
 	expires    uint64 // ns since 1970, 0 never
 	dated      bool   // expires comes from tag 132, which a Replace inherits (rule 9.5)
-	toLimit    bool   // tag 6 `K`, which a Replace inherits (rule 9.5)
+	exempt     uint8  // tag 134, which a Replace inherits
+	toLimit    bool   // tag 6 `K`, which a Replace inherits
+	postOnly   uint8  // `P`, `R`, 0 none
+	minimum    int64  // what must execute at once, or as maker at a time (rules 4.5, 5.7); 0 none
+	reserve           // of an iceberg
+	peg               // rule 6
+	stop              // rule 7
+	prevent           // rule 8
+	stands     bool   // in the book, for others to trade with
+	top        bool   // the top order of its side (rule 10.2)
+	told       int    // index of its last event among those of the command
+}
+
+// reserve makes an order an iceberg (rule 5.4).
+type reserve struct {
+	floor     int64 // MaxFloor, 0 none
+	random    int64
+	slice     int64 // what is displayed of it
+	refreshes uint32
+	extra     int64 // what it counts for beside itself toward the limit of live orders (rule 2.6)
+}
+
+// peg makes an order follow the book.
+type peg struct {
+	follows uint8  // `R` primary, `P` market, `M` midpoint, 0 no peg
+	offset  int64  // wire units
+	limit   uint64 // its own, which it is never priced beyond
+}
+
+// stop makes an order wait. The price may lie outside the range of prices when it trails.
+type stop struct {
+	pending bool
+	queued  bool // triggered
+	wasStop bool // triggered and processed: the collar holds for it (rule 5.10)
+	trigger uint8
+	at      int64
+	trail   int64 // 0 does not trail
+}
+
+// prevent is what to do on meeting an order of the same owner.
+type prevent struct {
+	letter  uint8 // tag 29, or the account's default
+	grouped bool  // tag 30 was given
+	letters [2]byte
 }
 
 // Level is one price of the displayed book.
@@ -72,15 +134,19 @@ type Level struct {
 
 // New returns a venue without rules.
 func New() *Twin {
-	return &Twin{instruments: make([]engine.Instrument, 1), accounts: make([]*account, 1)}
+	return &Twin{instruments: make([]instrument, 1), accounts: make([]*account, 1), busted: map[uint64]bool{}, seen: map[string]int{}}
 }
 
 // Apply carries out one command and returns what it caused, in order of happening (rule 2.7).
 func (t *Twin) Apply(cmd *engine.Command) []engine.Event {
 	t.events, t.now = nil, cmd.Time
 	if cmd.Kind != engine.KindRestart { // rule 11.8: what expires with a restart is told in the streams as they are then
+		t.anchor()
 		t.expire()
+		t.settle(t.changed(0))
 	}
+	t.anchor()
+	from := len(t.events)
 	switch cmd.Kind {
 	case engine.KindEnter:
 		t.enter(cmd)
@@ -105,6 +171,8 @@ func (t *Twin) Apply(cmd *engine.Command) []engine.Event {
 	if cmd.Kind == engine.KindRestart {
 		t.expire()
 	}
+	t.settle(append(t.changed(from), t.woken(cmd)...))
+	t.seeEvents()
 	if err := t.ledger.Fold(cmd, t.events); err != nil && t.fault == nil {
 		t.fault = err
 	}
@@ -119,56 +187,47 @@ func (t *Twin) Fills() uint64 { return t.match }
 
 // Depth returns the n best displayed levels of one side (`B` or `S`) of an instrument, best first.
 func (t *Twin) Depth(instrument uint16, side uint8, n int) []Level {
+	var shown []*order
+	for _, o := range t.open {
+		if o.instrument == instrument && buys(o.side) == buys(side) && o.displayed() {
+			shown = append(shown, o)
+		}
+	}
+	slices.SortFunc(shown, func(a, b *order) int { return rank(a, b, 0) })
 	var levels []Level
-	for _, o := range t.queue(instrument, side) {
-		switch {
-		case o.hidden():
-			continue
-		case len(levels) == 0 || levels[len(levels)-1].Price != o.price:
+	for _, o := range shown {
+		if len(levels) == 0 || levels[len(levels)-1].Price != o.price {
 			if len(levels) == n {
 				return levels
 			}
 			levels = append(levels, Level{Price: o.price})
 		}
 		best := &levels[len(levels)-1]
-		best.Qty += uint64(o.leaves)
+		best.Qty += uint64(o.exposed())
 		best.Orders++
 	}
 	return levels
 }
 
-// queue returns the live orders of one side in rank order: price, displayed before hidden, time (rule 4.1).
-func (t *Twin) queue(instrument uint16, side uint8) []*order {
-	var q []*order
-	for _, o := range t.open {
-		if o.instrument == instrument && buys(o.side) == buys(side) {
-			q = append(q, o)
-		}
-	}
-	slices.SortFunc(q, func(a, b *order) int {
-		byPrice := cmp.Compare(a.price, b.price)
-		if buys(side) {
-			byPrice = -byPrice
-		}
-		return cmp.Or(byPrice, cmp.Compare(a.class(), b.class()), cmp.Compare(a.reference, b.reference))
-	})
-	return q
-}
-
 // expire cancels every order that is dead at the time of the command (rule 2.2).
 func (t *Twin) expire() {
 	var due []*order
-	for _, o := range t.open {
+	for _, o := range t.inReference() {
 		if o.expires != 0 && o.expires <= t.now {
 			due = append(due, o)
 		}
 	}
-	slices.SortFunc(due, func(a, b *order) int {
-		return cmp.Or(cmp.Compare(a.expires, b.expires), cmp.Compare(a.reference, b.reference))
-	})
+	slices.SortStableFunc(due, func(a, b *order) int { return cmp.Compare(a.expires, b.expires) })
 	for _, o := range due {
 		t.decrement(o, o.leaves, 'T')
 	}
+}
+
+// inReference returns the live orders in order of reference.
+func (t *Twin) inReference() []*order {
+	all := slices.Clone(t.open)
+	slices.SortFunc(all, func(a, b *order) int { return cmp.Compare(a.reference, b.reference) })
+	return all
 }
 
 // find returns the live order that an owner means, or nil.
@@ -190,18 +249,3 @@ func (t *Twin) use(cmd *engine.Command, ref uint32) bool {
 	a.last[cmd.Idx] = ref
 	return true
 }
-
-func (o *order) hidden() bool { return o.display == 'N' }
-
-func (o *order) class() int {
-	if o.hidden() {
-		return 1
-	}
-	return 0
-}
-
-// market says whether the price means "at market" (rule 1.4).
-func market(price uint64) bool { return price >= 2_000_000_000 }
-
-// buys says on which side of the book a side letter stands (rule 1.6).
-func buys(side uint8) bool { return side == 'B' }

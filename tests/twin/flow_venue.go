@@ -1,0 +1,134 @@
+package twin
+
+import (
+	"fmt"
+
+	"matcher/engine"
+)
+
+// venue makes a command of the venue's own.
+func (f *Flow) venue(cmd *engine.Command) {
+	user := cmd.User
+	cmd.User, cmd.Idx = 0, 0
+	switch p := f.rng.IntN(30); {
+	case p < 15:
+		f.tick(cmd)
+	case p < 17:
+		cmd.Kind, f.gated = engine.KindGate, true
+		cmd.Gate().Closed, cmd.Gate().Cause = 1, engine.GateDisk
+	case p < 20:
+		cmd.Kind, cmd.User = engine.KindDisconnect, user
+		cmd.Disconnect().Cause = engine.CauseClosed
+	case p < 22:
+		cmd.Kind = engine.KindRestart
+		cmd.Restart().Session = padded10(fmt.Sprintf("SESSION%d", 1+f.rng.IntN(3)))
+	default:
+		f.account(cmd, user)
+	}
+}
+
+func (f *Flow) tick(cmd *engine.Command) {
+	cmd.Kind = engine.KindTick
+	f.now += f.rng.Uint64N(3 * second)
+	cmd.Time, cmd.Tick().Due = f.now, f.now
+}
+
+// account changes an account: its firm, where the mix prevents self-trades also what becomes of them.
+func (f *Flow) account(cmd *engine.Command, user uint16) {
+	u := userCell(user, []string{"FRMA", "FRMA", "FRMB", "FRMB", ""}[f.rng.IntN(5)])
+	if f.odds(f.mix.prevention) {
+		u.SelfMatch = "\x00\x00NnOWDYBowdyb"[f.rng.IntN(14)]
+		u.SelfLevel = uint8(f.rng.IntN(3))
+		u.SelfGroup = uint16(f.rng.IntN(3))
+	}
+	if f.odds(f.mix.operator) || f.one(4) {
+		u.OnDrop = uint8(f.rng.IntN(2))
+	}
+	*cmd.AsUser() = u
+	cmd.Time = f.now
+}
+
+// reopen undoes what keeps orders out.
+func (f *Flow) reopen(cmd *engine.Command) {
+	cmd.User, cmd.Idx = 0, 0
+	switch {
+	case f.closed:
+		f.closed = false
+		cmd.Kind = engine.KindDay
+		d := cmd.Day()
+		d.Event, d.Midnight, d.Session, d.Secret = 'S', midnight, padded10("SESSION1"), f.rng.Uint64N(1000)
+	case f.halted != 0:
+		f.trading(cmd, f.halted, 'T')
+		f.halted = 0
+	default:
+		cmd.Kind, f.gated = engine.KindGate, false
+	}
+}
+
+func (f *Flow) trading(cmd *engine.Command, instrument uint16, state uint8) {
+	cmd.Kind, cmd.Instrument = engine.KindTrading, instrument
+	cmd.Trading().State = state
+	copy(cmd.Trading().Reason[:], "    ")
+}
+
+// operator makes a command of those that people give.
+func (f *Flow) operator(cmd *engine.Command) {
+	user := cmd.User
+	cmd.User, cmd.Idx = 0, 0
+	switch p := f.rng.IntN(20); {
+	case p < 5:
+		f.halted = f.instrument()
+		f.trading(cmd, f.halted, 'H')
+	case p < 6:
+		f.trading(cmd, f.instrument(), 'T')
+	case p < 11:
+		f.bust(cmd)
+	case p < 15:
+		f.cancelFor(cmd, user)
+	case p < 18:
+		cmd.Kind, cmd.User = engine.KindDisconnect, user
+		cmd.Disconnect().Cause = engine.CauseClosed
+	case p < 19:
+		f.account(cmd, user)
+	default:
+		cmd.Kind, f.closed = engine.KindDay, true
+		cmd.Day().Event = 'E'
+	}
+}
+
+// bust breaks a trade that there may have been; the same ones often enough.
+func (f *Flow) bust(cmd *engine.Command) {
+	cmd.Kind, cmd.Instrument = engine.KindBust, f.instrument()
+	cmd.Flags |= engine.FlagExtension
+	b := cmd.Bust()
+	b.Match, b.Qty, b.Price, b.Reason = f.rng.Uint64N(1+f.count/4), 1+f.rng.Uint32N(50), f.near(cmd.Instrument, 8), "ECSX"[f.rng.IntN(4)]
+	if f.one(4) {
+		b.Match %= 5
+	}
+	owners := cmd.Owners()
+	owners.Kind = engine.KindExtension
+	for i, o := range []*engine.Owner{&owners.Maker, &owners.Taker} {
+		o.User, o.Ref, o.Side, o.Idx = uint16(1+f.rng.IntN(5)), f.rng.Uint32N(1000), "BS"[i], uint8(f.rng.IntN(2))
+		if f.one(40) {
+			o.User = uint16(9 * f.rng.IntN(2))
+		}
+		copy(o.ClOrdID[:], fmt.Sprintf("%-14d", f.rng.IntN(1000)))
+	}
+}
+
+func (f *Flow) cancelFor(cmd *engine.Command, user uint16) {
+	cmd.Kind, cmd.Instrument = engine.KindCancelFor, engine.AllInstruments
+	c := cmd.CancelFor()
+	if f.one(2) {
+		cmd.Instrument = f.instrument()
+	}
+	if f.one(3) {
+		cmd.Side = "BST"[f.rng.IntN(3)]
+	}
+	if !f.one(3) {
+		c.Account = user
+	}
+	if f.one(3) {
+		c.Order = 1 + f.rng.Uint64N(1+f.count)
+	}
+}
