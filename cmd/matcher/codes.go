@@ -64,7 +64,7 @@ limit price of OUCH; an instrument may set a lower maximum. For a market order w
 		{"E2006", exitRefused, "the engine rejected an order", `The answer was an OUCH Rejected; its reason code is printed with it. The number of the order is used up.`},
 		{"E2007", exitRefused, "nothing came back for an order", `OUCH ignores without an answer: a cancel or replace of an order that is not live, and a message whose UserRefNum is not above
 the last one used (it counts as sent twice).`},
-		{"E2008", exitUsage, "not a time in force", `day, ioc, fok, gtc or gtt.`},
+		{"E2008", exitUsage, "not a time in force", `day, ioc, fok or gtc.`},
 		{"E2009", exitRefused, "the server has no memory for what an operator asks", `All answers of the day are kept in core.stream_memory. When it is nearly used up nothing more is carried out, so that no
 answer is lost. Raise it and start again: the journal is read anew.`},
 		{"E2010", exitRefused, "the venue has no such instrument", `Instruments are those of the journal: the [[instrument]] blocks that the server has started with.`},
