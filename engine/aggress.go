@@ -14,7 +14,7 @@ func (e *Engine) slip(o *order, t *terms) {
 	}
 	in := &e.instruments[o.instrument]
 	side := bookSide(o.side)
-	if !e.touches(o, t, t.price) {
+	if !e.touches(o, t, t.open, t.price) {
 		return
 	}
 	best, ok := in.book.Best(contra(side))
@@ -32,10 +32,10 @@ func (e *Engine) slip(o *order, t *terms) {
 	}
 }
 
-// touches says whether a walk to a limit would execute or self-match at once.
-func (e *Engine) touches(o *order, t *terms, limit uint64) bool {
-	e.walk(o, t, limit, true)
-	return len(e.plan.steps) != 0
+// touches says whether a walk of so many lots to a limit would execute or self-match at once.
+func (e *Engine) touches(o *order, t *terms, qty uint32, limit uint64) bool {
+	e.walk(o, t, qty, limit, true)
+	return len(e.plan.steps) != 0 || e.plan.stopped != 0
 }
 
 // aggress takes an order to market: post-only test, feasibility, walk, rest (rule 8.6). slot is its slot if it is live
@@ -43,42 +43,56 @@ func (e *Engine) touches(o *order, t *terms, limit uint64) bool {
 func (e *Engine) aggress(o *order, slot book.Slot, t *terms) {
 	in := &e.instruments[o.instrument]
 	limit, bound, reason := e.limits(in, o, t)
-	if reason == 0 && o.flags&orderPost != 0 && e.touches(o, t, limit) {
+	if reason == 0 && o.flags&orderPost != 0 && e.touches(o, t, t.open, limit) {
 		reason = 'G'
 	}
 	if reason != 0 {
 		e.ends(o, slot, t, t.open, reason)
 		return
 	}
-	e.walk(o, t, bound, false)
+	e.walk(o, t, t.open, bound, false)
 	p := &e.plan
 	left, stopped := t.open, uint8(0)
-	if p.filled < t.least() {
-		if !t.rests() {
-			e.ends(o, slot, t, t.open, 'I')
-			return
-		}
-	} else {
+	least := t.least()
+	unmet := p.filled < least
+	if !unmet {
 		left, stopped = p.left, p.stopped
 		e.commit(o, t)
 	}
 	switch {
+	case unmet && (!t.rests() || bound != limit && e.feasible(o, t, limit) >= least):
+		// One that may rest does so whole, unless the collar alone kept it from its minimum: it would stand against orders
+		// that can fill it.
+		e.ends(o, slot, t, left, 'I')
+	case unmet:
+		e.restAt(o, slot, t, left, limit)
 	case left == 0:
 		if slot != 0 {
 			e.forget(slot)
 		}
 	case stopped != 0:
 		e.ends(o, slot, t, left, 'Q')
-	case bound != limit && e.touches(o, t, limit):
+	case bound != limit && e.touches(o, t, left, limit):
 		e.ends(o, slot, t, left, 'K')
 	case !t.rests():
 		e.ends(o, slot, t, left, 'I')
 	default:
-		if t.toLimit && t.market {
-			t.price = limit
-		}
-		e.rest(o, slot, t, left)
+		e.restAt(o, slot, t, left, limit)
 	}
+}
+
+// feasible returns what a walk to a limit would execute.
+func (e *Engine) feasible(o *order, t *terms, limit uint64) uint32 {
+	e.walk(o, t, t.open, limit, false)
+	return e.plan.filled
+}
+
+// restAt rests an order at the limit of its walk: its own, or that of a market-to-limit order (rule 5.1).
+func (e *Engine) restAt(o *order, slot book.Slot, t *terms, left uint32, limit uint64) {
+	if t.toLimit && t.market {
+		t.price = limit
+	}
+	e.rest(o, slot, t, left)
 }
 
 // rests says whether what is left of the order may rest (rules 5.1, 5.2).

@@ -29,11 +29,15 @@ func (e *Engine) commit(o *order, t *terms) {
 			o.used += s.qty
 			e.prevented(o, t, s, left)
 		}
-		refreshes := i+1 < len(e.plan.steps) && e.plan.steps[i+1].kind == stepRefresh && e.plan.steps[i+1].slot == s.slot
-		if !e.orders.Queued(s.slot) && !e.orders.Parked(s.slot) && !refreshes {
+		if e.gone(s.slot) {
 			e.forget(s.slot)
 		}
 	}
+}
+
+// gone says whether nothing is left of a maker. What is left of an iceberg whose slice is used up is shown by a later step.
+func (e *Engine) gone(slot book.Slot) bool {
+	return e.leaves(e.at(slot), slot) == 0
 }
 
 // trade executes one fill, tells both owners, the maker first, and lets what watches see the print.

@@ -258,11 +258,11 @@ func (e *Engine) offer(in *instrument, slot book.Slot) {
 		return
 	}
 	t := e.again(o, slot)
-	if o.flags&orderPost != 0 && e.touches(o, &t, m) {
+	if o.flags&orderPost != 0 && e.touches(o, &t, t.open, m) {
 		e.kill(slot, 'G')
 		return
 	}
-	e.walk(o, &t, m, false)
+	e.walk(o, &t, t.open, m, false)
 	left, stopped := e.plan.left, e.plan.stopped
 	if len(e.plan.steps) == 0 && stopped == 0 {
 		return

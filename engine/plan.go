@@ -53,12 +53,12 @@ type walker struct {
 	*plan
 }
 
-// walk tries the walk of rule 4.4 up to a limit in wire units and leaves it in e.plan. first: one step is enough, the
+// walk tries the walk of rule 4.4 with so many lots up to a limit in wire units and leaves it in e.plan. first: one step is enough, the
 // question is whether there is any.
-func (e *Engine) walk(o *order, t *terms, limit uint64, first bool) {
+func (e *Engine) walk(o *order, t *terms, qty uint32, limit uint64, first bool) {
 	in := &e.instruments[o.instrument]
 	p := &e.plan
-	p.steps, p.filled, p.left, p.stopped = p.steps[:0], 0, t.open, 0
+	p.steps, p.filled, p.left, p.stopped = p.steps[:0], 0, qty, 0
 	w := walker{e: e, in: in, o: o, t: t, side: contra(bookSide(o.side)), limit: limit, first: first, plan: p}
 	if w.side == book.Buy {
 		w.flip = ^uint64(0)

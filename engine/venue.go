@@ -206,7 +206,9 @@ func (e *Engine) restart(r *Restart) {
 	}
 	e.day.Session = r.Session
 	e.renumber()
-	e.systemAll('S')
+	if e.open {
+		e.systemAll('S')
+	}
 	for _, slot := range e.byReference() {
 		o := e.at(slot)
 		ev := e.tell('A', o, e.price(o, slot))

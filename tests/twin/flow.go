@@ -10,15 +10,16 @@ import (
 // one wrong. Prices crowd around one level so that much trades. A Mix says what it has most of. Equal seeds give equal
 // flows.
 type Flow struct {
-	rng    *rand.Rand
-	mix    Mix
-	now    uint64
-	last   map[name]uint32 // UserRefNum by user and channel; ref 0
-	names  []name          // of orders entered lately, some dead
-	count  uint64          // of commands so far
-	gated  bool
-	closed bool
-	halted uint16 // an instrument, 0 none
+	rng     *rand.Rand
+	mix     Mix
+	now     uint64
+	last    map[name]uint32 // UserRefNum by user and channel; ref 0
+	names   []name          // of orders entered lately, some dead
+	count   uint64          // of commands so far
+	gated   bool
+	closed  bool
+	halted  uint16 // an instrument, 0 none
+	session string
 }
 
 // name is how an owner calls an order.
@@ -30,7 +31,7 @@ type name struct {
 
 // NewFlow returns the flow of a seed and a mix.
 func NewFlow(seed uint64, mix Mix) *Flow {
-	return &Flow{rng: rand.New(rand.NewPCG(seed, 0)), mix: mix, now: opening, last: map[name]uint32{}}
+	return &Flow{rng: rand.New(rand.NewPCG(seed, 0)), mix: mix, now: opening, last: map[name]uint32{}, session: "SESSION1"}
 }
 
 // Next returns the next command, without Seq.

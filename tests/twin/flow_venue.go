@@ -19,9 +19,10 @@ func (f *Flow) venue(cmd *engine.Command) {
 	case p < 20:
 		cmd.Kind, cmd.User = engine.KindDisconnect, user
 		cmd.Disconnect().Cause = engine.CauseClosed
-	case p < 22:
+	case p < 22 && !f.closed: // a session belongs to a day
 		cmd.Kind = engine.KindRestart
-		cmd.Restart().Session = padded10(fmt.Sprintf("SESSION%d", 1+f.rng.IntN(3)))
+		f.session = fmt.Sprintf("SESSION%d", 1+f.rng.IntN(3))
+		cmd.Restart().Session = padded10(f.session)
 	default:
 		f.account(cmd, user)
 	}
@@ -56,7 +57,7 @@ func (f *Flow) reopen(cmd *engine.Command) {
 		f.closed = false
 		cmd.Kind = engine.KindDay
 		d := cmd.Day()
-		d.Event, d.Midnight, d.Session, d.Secret = 'S', midnight, padded10("SESSION1"), f.rng.Uint64N(1000)
+		d.Event, d.Midnight, d.Session, d.Secret = 'S', midnight, padded10(f.session), f.rng.Uint64N(1000)
 	case f.halted != 0:
 		f.trading(cmd, f.halted, 'T')
 		f.halted = 0

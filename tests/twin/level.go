@@ -6,7 +6,8 @@ import (
 )
 
 // share works one displayed level of a pro-rata book, in rounds (rule 10.1): own orders first; then all of it in order of
-// time if the aggressor takes it whole; or every slice whole, if it takes all that is shown; or shares.
+// time if the aggressor takes it whole; or every slice whole, if it takes all that is shown; or shares. Only the order that a
+// command brings shares: what it sets going takes every level in order of time.
 func (t *Twin) share(o *order, price uint64) {
 	for o.leaves > 0 {
 		level := t.level(o, price)

@@ -55,6 +55,8 @@ func (t *Twin) settle(some []uint16) {
 // settleOne repeats until nothing is left: pegs, then midpoint orders, where what they look at has changed; stops that wait
 // for a bid or an ask; then one stop of the queue.
 func (t *Twin) settleOne(instrument uint16) {
+	t.settling = true
+	defer func() { t.settling = false }()
 	for pegs, offers := 0, 0; ; {
 		if t.again(pegs) && t.bestMoved(instrument) {
 			pegs++

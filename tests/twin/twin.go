@@ -24,6 +24,7 @@ type Twin struct {
 	accounts    []*account   // by index; the first is unused
 	open        []*order     // live orders, pending stops included; where they stand in the list means nothing
 	stops       []*order     // triggered, in order of rule 7.4; empty between commands
+	settling    bool         // what the command itself brought has been done
 	today       bool         // a trading day is open
 	session     [10]byte     // of the streams
 	secret      uint64       // of the day, for random slices

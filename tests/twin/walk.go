@@ -203,7 +203,7 @@ func (t *Twin) walk(o *order, limit uint64) {
 		case !allows(o.side, limit, price): // of one with a minimum (rule 5.6)
 			t.see("stepped over: price")
 			passed[m] = true
-		case !m.hidden() && t.instruments[o.instrument].Policy == engine.PolicyProRata:
+		case !m.hidden() && !t.settling && t.instruments[o.instrument].Policy == engine.PolicyProRata:
 			t.share(o, m.price)
 		default:
 			t.meet(m, o, price)
