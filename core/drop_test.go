@@ -251,20 +251,24 @@ func TestTermsAndAccounts(t *testing.T) {
 	verify(t, c.Journal)
 }
 
-// TestReservesOfProRata: an instrument on which one command can have a part of every order for every stop needs memory for
-// that, and is refused without it.
+// TestReservesOfProRata: an order that shares a level may have a part of every order, and that needs memory too.
 func TestReservesOfProRata(t *testing.T) {
 	c := config(t)
+	c.StreamMemory = 80 << 20
+	if err := c.Check(); err != nil {
+		t.Fatal(err)
+	}
 	c.Instruments[0].ProRata = true
 	if err := c.Check(); err == nil {
-		t.Error("200,000 orders, 10,000 stops and 256 MiB pass")
+		t.Error("no more is wanted for shares")
 	}
-	c.MaxOrders, c.Instruments[0].Terms.MaxStops, c.Instruments[0].Terms.MaxPegs = 10_000, 20, 20
-	if err := c.Check(); err != nil {
-		t.Error(err)
-	}
+	c.StreamMemory *= 2
 	c.Instruments[0].Terms.MaxStops = MaxSettling + 1
 	if err := c.Check(); err == nil {
 		t.Error("too many stops pass")
+	}
+	c.Instruments[0].Terms.MaxStops = MaxSettling
+	if err := c.Check(); err != nil {
+		t.Error(err)
 	}
 }

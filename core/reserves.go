@@ -13,7 +13,7 @@ type sizes struct {
 	users  uint64
 	pegs   uint64 // all instruments
 	stops  uint64
-	shares uint64 // orders of one command that may take a share of every order of a level: the most of any instrument
+	shares bool // an instrument shares levels by proportion
 }
 
 // add counts an instrument.
@@ -32,9 +32,7 @@ func (s *sizes) define(d *engine.Instrument, t *engine.Terms) {
 	}
 	s.pegs += pegs
 	s.stops += stops
-	if d.Policy == engine.PolicyProRata {
-		s.shares = max(s.shares, 1+min(pegs+stops, s.orders))
-	}
+	s.shares = s.shares || d.Policy == engine.PolicyProRata
 }
 
 // passes is how often one command may move every peg: eight times while stops trigger, once more after the last, and all of
@@ -47,14 +45,17 @@ const passes = 2 * 9
 //	                                     decrements, which are shorter, and a refresh behind them. An execution that uses
 //	                                     up no maker uses up its aggressor, which is one of the orders too; an order that
 //	                                     is cancelled has one Canceled instead
-//	orders x shares x 2 Executed         pro-rata only: an aggressor that is used up may have had a part of every order
+//	orders x 2 Executed                  with pro-rata only: the command's own order, before it is used up, may have a part
+//	                                     of every order (what settles never shares, rule 10.1)
 //	stops x Restated                     each triggers once
 //	pegs x 18 Priority Update            see passes
 //
 // and a chunk for each user whose last one has no room for another packet.
 func (s *sizes) command() uint64 {
 	n := s.orders * (2*gateway.ExecutedMemory + gateway.RefreshedMemory)
-	n += s.orders * s.shares * 2 * gateway.ExecutedMemory
+	if s.shares {
+		n += s.orders * 2 * gateway.ExecutedMemory
+	}
 	n += min(s.orders, s.stops) * gateway.TriggeredMemory
 	n += min(s.orders, s.pegs) * passes * gateway.PriorityMemory
 	return n + (s.users+1)*gateway.ChunkSize
@@ -78,14 +79,9 @@ func (s *sizes) reserves() (r reserves) {
 
 // fit says whether stream memory leaves something to trade with above the marks.
 func (r reserves) fit(memory uint64, s *sizes) error {
-	need := r.entry * 5 / 4
-	switch {
-	case memory >= need:
-		return nil
-	case s.shares > 1:
-		return fmt.Errorf("%w: stream_memory is %d bytes; %d orders, %d users and a pro-rata instrument with %d stops and pegs (max_stops, max_pegs) need at least %d",
-			ErrConfig, memory, s.orders, s.users, s.shares-1, need)
+	if need := r.entry * 5 / 4; memory < need {
+		return fmt.Errorf("%w: stream_memory is %d bytes; a venue of %d orders and %d users needs at least %d",
+			ErrConfig, memory, s.orders, s.users, need)
 	}
-	return fmt.Errorf("%w: stream_memory is %d bytes; a venue of %d orders and %d users needs at least %d",
-		ErrConfig, memory, s.orders, s.users, need)
+	return nil
 }

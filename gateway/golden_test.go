@@ -221,8 +221,11 @@ func TestRareMessagesAllocateNothing(t *testing.T) {
 	var cmd engine.Command
 	buf := make([]byte, 0, maxMessage)
 	for _, ev := range []engine.Event{
-		{Kind: 'D', User: 1, Idx: 5}, {Kind: 'R', User: 1, Idx: 5, Reason: 'R'}, {Kind: 'R', User: 1, Reason: 'T'},
-		{Kind: 'T', User: 1}, {Kind: 'B', User: 1, Idx: 5},
+		{Kind: 'D', User: 1, Idx: 5},
+		{Kind: 'R', User: 1, Idx: 5, Reason: 'R'},
+		{Kind: 'R', User: 1, Reason: 'T'},
+		{Kind: 'T', User: 1},
+		{Kind: 'B', User: 1, Idx: 5},
 	} {
 		if n := testing.AllocsPerRun(100, func() { r.g.encode(buf, &cmd, &ev, stamp) }); n != 0 {
 			t.Errorf("%c: %v allocations", ev.Kind, n)
