@@ -116,7 +116,7 @@ such numbers.`},
 		{"E4111", exitConfig, "no such user, or the user is there already", `'matcher user list' shows who may log in.`},
 		{"E4112", exitConfig, "not a user name, a firm or a key", `A name has 1 to 6 characters out of A-Z and 0-9, a firm up to 4, a key 1 to 10 visible characters: the widths of SoupBinTCP
 and OUCH. Case does not matter.`},
-		{"E4113", exitConfig, "the server cannot run with this configuration", `Either two values do not fit each other, or one does not fit what the journal began with: an instrument's scale, tick and lot,
+		{"E4113", exitConfig, "the server cannot run with this configuration", `Either two values do not fit each other, or one does not fit what the journal began with: an instrument's scale, tick, lot, terms,
 and the sizes of the engine, stay as long as the journal does. Use the configuration that the journal was made with, or begin
 a new journal in an empty directory.`},
 
