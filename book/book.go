@@ -76,10 +76,7 @@ func (b *Book) Add(s Slot, r Resting) {
 		panic("book: Add of a slot that is not taken, or of an order outside the book")
 	}
 	key := l.key(r.Price)
-	at := uint32(0) // block, then queue
-	if p := l.directory[key>>pageBits]; p != 0 {
-		at = o.pages[p].blocks[key>>blockBits%blockSize]
-	}
+	at := o.pages[l.directory[key>>pageBits]].blocks[key>>blockBits%blockSize] // block, then queue; page 0 has no blocks
 	if at == 0 {
 		at = l.extend(key)
 	}

@@ -36,6 +36,7 @@ func (l *loop) close(flags uint16) {
 		l.fence = false
 	}
 	l.writer.Seal(l.engine.Hash(), l.output, flags)
+	l.desk.sealed(l.writer.Appended())
 	if l.cfg.Durability != Async {
 		l.marks = l.gateway.Mark(l.marks)
 		l.sealed = append(l.sealed, sealed{end: l.writer.Appended(), marks: len(l.marks)})
@@ -72,6 +73,7 @@ func (l *loop) written(slot int32, res int32) {
 // release lets go what has become durable.
 func (l *loop) release() {
 	durable, n := l.writer.Durable(), 0
+	l.desk.durable(durable)
 	for n < len(l.sealed) && l.sealed[n].end <= durable {
 		n++
 	}

@@ -24,6 +24,9 @@ const (
 	NoCPU   = -2
 )
 
+// MaxSettling bounds the pegs and the stops that an instrument may be given room for.
+const MaxSettling = 1 << 20
+
 // MinSegment is the smallest journal segment: several blocks of the largest size fit it.
 const MinSegment = 4 << 20
 
@@ -47,6 +50,7 @@ type Config struct {
 	LoginTimeout  time.Duration // from the connection to a whole Login Request
 	ClientTimeout time.Duration // silence after which a client counts as gone
 	Heartbeat     time.Duration // the server's own silence before it sends a heartbeat
+	RecoveryGrace time.Duration // after a start: how long users have to come back before their orders are cancelled (rule 9.9)
 
 	Log func(line string) // for people; called off the hot path only; may be nil
 
@@ -62,13 +66,30 @@ type Instrument struct {
 	Lot           uint32
 	MaxQty        uint32 // lots
 	MaxPrice      uint64 // wire units, at most 1,999,999,900
+	ProRata       bool   // levels are shared by proportion (rule 10), else in order of time
+	Terms         Terms
+}
+
+// Terms are what an instrument may have beside its scales. A zero is the default, or nothing: see engine.Terms.
+type Terms struct {
+	FifoPercent, TopPercent uint8
+	MinAlloc, TopMax        uint32 // lots
+	MaxSlices               uint32
+	MaxPegs, MaxStops       uint32
+	Collar                  uint64 // wire units
+	CollarBP                uint32
+	Reference               uint64 // wire price
 }
 
 // User is one account that may log in. Hash is HMAC-SHA256(secret, NAME + ":" + KEY) with both in upper case.
 type User struct {
-	Name string // 1 to 6 characters
-	Firm string // up to 4 characters
-	Hash [32]byte
+	Name      string // 1 to 6 characters
+	Firm      string // up to 4 characters
+	Hash      [32]byte
+	OnDrop    bool   // its orders are cancelled when its connection is lost (rule 9.9)
+	SelfMatch uint8  // letter of tag 29 for orders that name none, 0 none (rule 8.1)
+	SelfLevel uint8  // engine.LevelXxx
+	SelfGroup uint16 // of engine.LevelGroup, 0 none
 }
 
 // Check says what is wrong with a configuration by itself; what the journal has to say against it comes with Open. The
@@ -84,10 +105,6 @@ func (c *Config) Check() error {
 	case c.MaxOrders < 1 || c.MaxOrders > engine.MaxOrders || c.MaxUsers < 1 || c.MaxUsers > engine.MaxUsers:
 		return fmt.Errorf("%w: %d orders and %d users", ErrConfig, c.MaxOrders, c.MaxUsers)
 	}
-	orders, users := uint64(c.MaxOrders), uint64(c.MaxUsers)
-	if err := reservesOf(orders, users).fit(c.StreamMemory, orders, users); err != nil {
-		return err
-	}
 	symbols, names := map[string]bool{}, map[string]bool{}
 	for i := range c.Instruments {
 		in := &c.Instruments[i]
@@ -95,7 +112,15 @@ func (c *Config) Check() error {
 			return fmt.Errorf("%w: instrument %q has no name of its own of 1 to 8 characters", ErrConfig, in.Symbol)
 		}
 		symbols[in.Symbol] = true
-		if why := engine.CheckInstrument(in.definition()); why != "" {
+		def := in.definition()
+		why := engine.CheckInstrument(def.AsInstrument())
+		if why == "" {
+			why = engine.CheckTerms(def.AsInstrument(), def.Terms())
+		}
+		if why == "" && (in.Terms.MaxPegs > MaxSettling || in.Terms.MaxStops > MaxSettling) {
+			why = fmt.Sprintf("more than %d pegs or stops", MaxSettling)
+		}
+		if why != "" {
 			return fmt.Errorf("%w: instrument %s: %s", ErrConfig, in.Symbol, why)
 		}
 	}
@@ -104,18 +129,50 @@ func (c *Config) Check() error {
 		if len(u.Name) < 1 || len(u.Name) > 6 || len(u.Firm) > 4 || names[u.Name] {
 			return fmt.Errorf("%w: user %q has no name of its own of 1 to 6 characters, or a firm of more than 4", ErrConfig, u.Name)
 		}
+		if u.SelfLevel > engine.LevelGroup {
+			return fmt.Errorf("%w: user %s has no such level of self-trade prevention: %d", ErrConfig, u.Name, u.SelfLevel)
+		}
 		names[u.Name] = true
 	}
-	return nil
+	s := sizes{orders: uint64(c.MaxOrders), users: uint64(c.MaxUsers)}
+	for i := range c.Instruments {
+		s.add(&c.Instruments[i])
+	}
+	return s.reserves().fit(c.StreamMemory, &s)
 }
 
-// definition returns the command that defines an instrument.
-func (in *Instrument) definition() *engine.Instrument {
-	return &engine.Instrument{
+// definition returns the command that defines an instrument. One without terms has no second cell.
+func (in *Instrument) definition() *engine.Command {
+	c := &engine.Command{}
+	*c.AsInstrument() = engine.Instrument{
 		Header: engine.Header{Kind: engine.KindInstrument},
 		Symbol: padded8(in.Symbol), Tick: in.Tick, Lot: in.Lot, MaxQty: in.MaxQty, MaxPrice: in.MaxPrice,
 		PriceDecimals: in.PriceDecimals, LotDecimals: in.LotDecimals,
 	}
+	if in.ProRata {
+		c.AsInstrument().Policy = engine.PolicyProRata
+	}
+	if t := &in.Terms; *t != (Terms{}) {
+		c.Flags |= engine.FlagExtension
+		*c.Terms() = engine.Terms{
+			Kind: engine.KindExtension, FifoPercent: t.FifoPercent, TopPercent: t.TopPercent, MinAlloc: t.MinAlloc, TopMax: t.TopMax,
+			MaxSlices: t.MaxSlices, Collar: t.Collar, CollarBP: t.CollarBP, MaxPegs: t.MaxPegs, MaxStops: t.MaxStops, Reference: t.Reference,
+		}
+	}
+	return c
+}
+
+// definition returns the command that defines a user.
+func (u *User) definition() *engine.Command {
+	c := &engine.Command{}
+	*c.AsUser() = engine.User{
+		Header: engine.Header{Kind: engine.KindUser}, Name: padded6(u.Name), Firm: padded4(u.Firm),
+		SelfMatch: u.SelfMatch, SelfLevel: u.SelfLevel, SelfGroup: u.SelfGroup,
+	}
+	if u.OnDrop {
+		c.AsUser().OnDrop = 1
+	}
+	return c
 }
 
 func padded8(s string) (p [8]byte) { copy(p[:], s+"        "); return p }

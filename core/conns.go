@@ -276,16 +276,38 @@ func (l *loop) shut() {
 	l.disconnected()
 }
 
-// disconnected journals which users have no connection any more, as soon as the journal has room.
+// disconnected journals which users have no connection any more, as soon as the journal and the streams have room. What a
+// user does on the next connection is worked off behind it (see work).
 func (l *loop) disconnected() {
 	n := 0
-	for n < len(l.gone) && l.writer.Room() && l.state == serving {
-		l.cmd = engine.Command{Header: engine.Header{Kind: engine.KindDisconnect, User: l.gone[n].User}}
-		l.cmd.Disconnect().Cause = l.gone[n].Cause
-		l.apply(&l.cmd)
+	for n < len(l.gone) && l.disconnect(l.gone[n].User, l.gone[n].Cause) {
 		n++
 	}
 	l.gone = l.gone[:copy(l.gone, l.gone[n:])]
+}
+
+// disconnect journals that a user has lost the connection; the engine cancels what lives by it (rule 9.9). False: not now.
+// While the venue is being stopped it says so of nobody: that is not the client's doing.
+func (l *loop) disconnect(user uint16, cause uint8) bool {
+	if !l.writer.Room() || l.state != serving || !l.mayPass() {
+		return false
+	}
+	l.cmd = engine.Command{Header: engine.Header{Kind: engine.KindDisconnect, User: user}}
+	l.cmd.Disconnect().Cause = cause
+	l.apply(&l.cmd)
+	return true
+}
+
+// missing journals, once the time for coming back after a start is over, the loss of every user who has not and has orders
+// that live by a connection: the one it had may have been lost unheard, in a crash or while the venue was down. It may be
+// called again until it has gone through all of them: who was dealt with has no such order any more.
+func (l *loop) missing() {
+	for user := 1; user <= l.engine.Accounts(); user++ {
+		if u := uint16(user); !l.gateway.Connected(u) && l.engine.Bound(u) && !l.disconnect(u, engine.CauseTimeout) {
+			return
+		}
+	}
+	l.grace = 0
 }
 
 // shutdown moves every leaving connection on: first our last bytes and the end of our side, then the end of the peer's,

@@ -7,10 +7,12 @@
 //	core.go     Open, Run, Stop; the thread
 //	config.go   what a server needs to know
 //	recover.go  the journal as found, and what a start adds to it
+//	reserves.go how much memory the answers of one command may take
 //	loop.go     one turn, on one screen; commands
 //	commit.go   from a closed block to released answers
 //	gates.go    closing order entry for want of memory or disk
-//	conns.go    connections as the kernel sees them
+//	conns.go    connections as the kernel sees them; sessions that were lost
+//	operator.go what an operator may ask of a running venue
 //	files.go    segments
 package core
 
@@ -49,6 +51,9 @@ type Server struct {
 	ended  chan struct{}
 	result Result
 	err    error
+
+	asking  sync.Mutex  // one operator at a time
+	answers chan Answer // to the one that asks
 }
 
 // pipe is the end of the loop's pipe that anybody may write to, as long as it is open.
@@ -57,12 +62,16 @@ type pipe struct {
 	fd int // -1: not open
 }
 
-// post writes one message, unless the pipe is closed. Writes of this size are atomic (pipe(7)).
-func (p *pipe) post(m *[messageSize]byte) {
+// post writes one message.
+func (p *pipe) post(m *[messageSize]byte) { p.write(m[:]) }
+
+// write writes messages, unless the pipe is closed. Writes up to 4096 bytes are atomic (pipe(7)): what is written at once is
+// read without anything between.
+func (p *pipe) write(messages []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.fd >= 0 {
-		_, _ = syscall.Write(p.fd, m[:]) // it can only fail when nobody reads any more
+		_, _ = syscall.Write(p.fd, messages) // it can only fail when nobody reads any more
 	}
 }
 
@@ -85,7 +94,7 @@ var (
 
 // Open locks and recovers the journal, opens the venue and serves until Stop. It returns when clients can connect.
 func Open(cfg Config) (*Server, error) {
-	s := &Server{ready: make(chan error), ended: make(chan struct{}), pipe: pipe{fd: -1}}
+	s := &Server{ready: make(chan error), ended: make(chan struct{}), pipe: pipe{fd: -1}, answers: make(chan Answer, 1)}
 	go s.thread(cfg)
 	if err := <-s.ready; err != nil {
 		<-s.ended
@@ -136,6 +145,7 @@ var errPanicked = errors.New("core: the venue's thread panicked")
 // open does everything that comes before the first turn. What it opened is closed again if it fails.
 func (s *Server) open(cfg *Config) (_ *loop, err error) {
 	l := &loop{cfg: cfg, start: time.Now(), conns: newConns(cfg.MaxSessions)}
+	l.desk.answers = s.answers
 	l.files = files{dir: cfg.Journal, current: noFile, spare: noFile, pipe: -1, slotSize: slotSize}
 	l.conns.listener = -1
 	l.lock = -1

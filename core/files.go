@@ -106,6 +106,7 @@ const (
 	messageStop uint8 = iota
 	messageSpare
 	messageNoSpare
+	messageRequest // of an operator; the messages behind it are the cells of its command
 )
 
 func (l *loop) listenPipe() {
@@ -121,7 +122,13 @@ func (l *loop) message(res int32) {
 		return
 	}
 	m := l.kernel.Arena()[l.files.mail:][:messageSize]
+	if l.desk.cell(m) {
+		l.listenPipe()
+		return
+	}
 	switch m[0] {
+	case messageRequest:
+		l.desk.begin(m)
 	case messageStop:
 		l.asked = true
 	case messageSpare:

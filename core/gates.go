@@ -2,8 +2,11 @@ package core
 
 import "matcher/engine"
 
-// short keeps enough stream memory for everything that must still be said: first it closes order entry, and in the end it
-// stops reading. True: nothing more may be read.
+// mayPass says whether there is stream memory for what time, lost connections and the end itself may still cause.
+func (l *loop) mayPass() bool { return l.gateway.Free() >= l.memory.time }
+
+// short keeps enough stream memory for everything that must still be said: first it closes order entry, then it stops
+// reading. True: nothing more may be read.
 func (l *loop) short() bool {
 	left := l.gateway.Free()
 	if left >= l.memory.entry {
@@ -45,7 +48,7 @@ func (l *loop) space() {
 	case f.full && !l.writer.Room() && !l.dry:
 		l.dry = true
 		l.log("warning: the journal is full: nothing is read until there is space")
-	case l.state != serving || !l.writer.Room():
+	case l.state != serving || !l.writer.Room() || !l.mayPass():
 	case f.full && !l.engine.Gated() && f.left(l) < f.current.size/4:
 		l.log("warning: no space for another journal segment; order entry is closed, cancels are served")
 		l.gate(engine.GateDisk)

@@ -164,13 +164,13 @@ func TestFewerOrdersConfigured(t *testing.T) {
 // TestExpiryWhenMemoryIsUsedUp: all that rests may still expire when nothing else is let in, and the day can be recovered.
 func TestExpiryWhenMemoryIsUsedUp(t *testing.T) {
 	c := config(t)
-	c.MaxUsers, c.MaxOrders, c.StreamMemory, c.Durability = 8, 30_000, 9<<20, Async
+	c.MaxUsers, c.MaxOrders, c.StreamMemory, c.Durability = 8, 15_000, 9<<20, Async
 	s := open(t, c)
 	n := flooder(t, s, "U0")
 	go swallow(n)
 	app := (&ouch.Options{Present: ouch.Tag15ExpireTime | ouch.Tag28UserRefIdx, ExpireTime: 2, UserRefIdx: 1}).Append(nil)
 	var b []byte
-	for i := range 30_000 {
+	for i := range 15_000 {
 		b = soupbin.AppendUnsequenced(b, (&ouch.EnterOrder{
 			UserRefNum: uint32(i + 1), Side: 'S', Quantity: 1, Symbol: ouch.Symbol("AAPL"), Price: 1_000_000, TimeInForce: '6',
 			Display: 'Y', Capacity: 'P', Sweep: 'N', CrossType: 'N', Appendage: app,
@@ -192,7 +192,7 @@ func TestExpiryWhenMemoryIsUsedUp(t *testing.T) {
 		t.Errorf("the loop spins while it reads nothing: %v of 300 ms", busy)
 	}
 	stop(t, s)
-	if _, counts := verify(t, c.Journal); counts.Events < 60_000 {
+	if _, counts := verify(t, c.Journal); counts.Events < 30_000 {
 		t.Fatalf("only %d events: the orders did not expire", counts.Events)
 	}
 	stop(t, open(t, c))

@@ -42,6 +42,7 @@ type loop struct {
 	writer  *journal.Writer
 	conns   conns
 	files   files
+	desk    desk
 	cfg     *Config
 	known   map[[6]byte]uint16 // users that the journal has
 	lock    int                // descriptor of the journal's lock
@@ -63,6 +64,8 @@ type loop struct {
 	sends   []gateway.Send
 	closed  []gateway.Closed
 	gone    []gateway.Closed // sessions whose end is not journaled yet
+	terms   []engine.Terms   // of instruments 1, 2, ...
+	grace   uint64           // engine time until which users may come back after the start; 0: that is over
 	marks   []gateway.Mark   // of sealed blocks that are not durable
 	sealed  []sealed         // those blocks, oldest first
 	opened  uint64           // when the open block got its first command (mono)
@@ -150,8 +153,11 @@ func (l *loop) wait() ring.Wait {
 		return w
 	}
 	until := min(l.mono+idleWait, l.service)
-	if at, ok := l.engine.Deadline(); ok && room {
+	if at, ok := l.engine.Deadline(); ok && room && l.mayPass() {
 		until = min(until, l.mono+at-min(at, l.time))
+	}
+	if l.grace != 0 && room && l.mayPass() {
+		until = min(until, l.mono+l.grace-min(l.grace, l.time))
 	}
 	if l.cfg.Durability == Async && !l.writer.Empty() && l.writer.InFlight() < writesInFlight {
 		until = min(until, l.opened+lingerTime)
@@ -173,7 +179,16 @@ func (l *loop) work() {
 		return
 	}
 	l.blocked = false
+	l.disconnected()
+	l.operate()
 	for r := l.conns.next(); r != nil && l.writer.Room(); r = l.conns.next() {
+		if l.gateway.Closes() {
+			l.shut()
+		}
+		if len(l.gone) != 0 { // the end of a session comes before whatever its user sends on the next
+			l.blocked = !l.mayPass()
+			return
+		}
 		if l.writer.Pending() != 0 && l.writer.InFlight() < writesInFlight {
 			return // a whole block is ready: it must not wait for the rest
 		}
@@ -263,10 +278,13 @@ func (l *loop) stuck() bool {
 
 // due does what time asks for: expiries as a journaled Tick, heartbeats, timeouts.
 func (l *loop) due() {
-	if at, ok := l.engine.Deadline(); ok && at <= l.time && l.writer.Room() && l.state == serving {
+	if at, ok := l.engine.Deadline(); ok && at <= l.time && l.writer.Room() && l.state == serving && l.mayPass() {
 		l.cmd = engine.Command{Header: engine.Header{Kind: engine.KindTick}}
 		l.cmd.Tick().Due = at
 		l.apply(&l.cmd)
+	}
+	if l.grace != 0 && l.time >= l.grace {
+		l.missing()
 	}
 	if l.mono >= l.service {
 		l.service = l.mono + serviceEvery
@@ -311,6 +329,9 @@ func (l *loop) stop() {
 		return
 	}
 	l.state, l.patient = stopping, l.mono+stopWait
+	if !l.mayPass() {
+		l.time = l.engine.Time() // no time passes: what is due is told when there is memory for it
+	}
 	l.cmd = engine.Command{Header: engine.Header{Kind: engine.KindTick}}
 	l.apply(&l.cmd)
 }

@@ -54,7 +54,7 @@ func (l *loop) recovered(cfg *Config, gc gateway.Config) (*found, error) {
 		if _, err := rand.Read(f.id[:]); err != nil {
 			return nil, fmt.Errorf("core: a name for the journal: %w", err)
 		}
-		l.engine.Salt(salt())
+		l.engine.Salt(random())
 		gc.Engine = l.engine
 		l.gateway = gateway.New(gc)
 		return f, l.plan(cfg)
@@ -65,7 +65,7 @@ func (l *loop) recovered(cfg *Config, gc gateway.Config) (*found, error) {
 	defer func() { _ = j.Close() }() // it was only read
 	f := &found{}
 	l.engine = j.Engine()
-	l.engine.Salt(salt())
+	l.engine.Salt(random())
 	gc.Engine = l.engine
 	l.gateway = gateway.New(gc)
 	if err := l.rerun(j); err != nil {
@@ -81,8 +81,9 @@ func (l *loop) recovered(cfg *Config, gc gateway.Config) (*found, error) {
 	return f, l.plan(cfg)
 }
 
-// salt returns what makes the engine's memory layout this process's own. It shows in nothing that is told or journaled.
-func salt() uint64 {
+// random returns a number that nobody can guess: what makes the engine's memory layout this process's own, which shows in
+// nothing that is told or journaled, and the secret of a day's random refreshes.
+func random() uint64 {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // it never fails (crypto/rand)
 	return binary.LittleEndian.Uint64(b[:])
@@ -101,10 +102,26 @@ func (l *loop) rerun(j *replay.Journal) error {
 		if err != nil {
 			return fmt.Errorf("core: journal %s: %w", l.cfg.Journal, err)
 		}
+		l.instrument(cmd)
 		if !l.gateway.Deliver(cmd, events) {
 			return fmt.Errorf("%w: the answers of the journal's day need more than stream_memory = %d", ErrMemory, l.cfg.StreamMemory)
 		}
 	}
+}
+
+// instrument keeps the terms of an instrument that the engine has just taken: it has no use for telling them.
+func (l *loop) instrument(cmd *engine.Command) {
+	if cmd.Kind != engine.KindInstrument {
+		return
+	}
+	if int(l.engine.Lookup(cmd.AsInstrument().Symbol)) != len(l.terms)+1 {
+		return // ignored: a second one of its name, or one that does not fit
+	}
+	t := engine.Terms{}
+	if cmd.Flags&engine.FlagExtension != 0 {
+		t = *cmd.Terms()
+	}
+	l.terms = append(l.terms, t)
 }
 
 // settle makes durable what is about to be read: a decision must not rest on pages that a power cut could still take away.
@@ -127,29 +144,6 @@ func settle(dir string) error {
 	return nil
 }
 
-// reserves are the marks of stream memory below which less and less is let in.
-type reserves struct {
-	entry   uint64 // below it order entry closes: one order may fill all that rest
-	cancels uint64 // below it nothing is read: what rests may still all be canceled, at once or by expiry
-}
-
-// reservesOf works out the marks for a venue of that many live orders and users.
-func reservesOf(orders, users uint64) (r reserves) {
-	chunks := (users + 1) * gateway.ChunkSize // the last packets of a chunk may leave each user in need of a new one
-	r.cancels = chunks + orders*gateway.CanceledMemory + 1<<20
-	r.entry = r.cancels + chunks + orders*2*gateway.ExecutedMemory
-	return r
-}
-
-// fit says whether stream memory leaves something to trade with above the marks.
-func (r reserves) fit(memory, orders, users uint64) error {
-	if need := r.entry * 5 / 4; memory < need {
-		return fmt.Errorf("%w: stream_memory is %d bytes; a venue of %d orders and %d users needs at least %d",
-			ErrConfig, memory, orders, users, need)
-	}
-	return nil
-}
-
 // plan works out the reserves and checks, before anything is written, that the configuration fits what was recovered.
 func (l *loop) plan(cfg *Config) error {
 	orders, users := uint64(cfg.MaxOrders), uint64(cfg.MaxUsers)
@@ -160,20 +154,28 @@ func (l *loop) plan(cfg *Config) error {
 				limits.MaxOrders, limits.MaxUsers))
 		}
 	}
-	l.memory = reservesOf(orders, users)
-	if err := l.memory.fit(cfg.StreamMemory, orders, users); err != nil {
-		return err
+	s := sizes{orders: orders, users: users}
+	defined := l.engine.Instruments()
+	for i := range l.terms {
+		s.define(&defined[i+1], &l.terms[i])
 	}
 	for i := range cfg.Instruments {
 		d := cfg.Instruments[i].definition()
-		if index := l.engine.Lookup(d.Symbol); index != 0 {
-			was := l.engine.Instruments()[index]
-			was.Header = d.Header
-			if was != *d {
-				return fmt.Errorf("%w: instrument %s is not as the journal has it; it can be changed between days only",
-					ErrConfig, cfg.Instruments[i].Symbol)
-			}
+		index := l.engine.Lookup(d.AsInstrument().Symbol)
+		if index == 0 {
+			s.add(&cfg.Instruments[i])
+			continue
 		}
+		was := defined[index]
+		was.Header = d.Header
+		if was != *d.AsInstrument() || l.terms[index-1] != *d.Terms() {
+			return fmt.Errorf("%w: instrument %s is not as the journal has it; it can be changed between days only",
+				ErrConfig, cfg.Instruments[i].Symbol)
+		}
+	}
+	l.memory = s.reserves()
+	if err := l.memory.fit(cfg.StreamMemory, &s); err != nil {
+		return err
 	}
 	l.known = map[[6]byte]uint16{}
 	for i, u := range l.engine.Users() {
@@ -240,6 +242,7 @@ func (l *loop) begin(cfg *Config, f *found) error {
 	}
 	l.release()
 	l.commands, l.told = 0, 0
+	l.grace = l.time + uint64(cfg.RecoveryGrace)
 	return l.err
 }
 
@@ -264,6 +267,7 @@ func (l *loop) define(cfg *Config, f *found) error {
 		c := engine.Command{Header: engine.Header{Kind: engine.KindDay}}
 		d := c.Day()
 		d.Midnight, d.Session, d.Event = midnight, sessionID(midnight, 1), 'S'
+		d.Secret = random()
 		l.sequence(&c)
 		l.restarted(cfg, f)
 	}
@@ -302,14 +306,14 @@ func (l *loop) restarted(cfg *Config, f *found) {
 // instruments defines those that are new.
 func (l *loop) instruments(cfg *Config) error {
 	for i := range cfg.Instruments {
-		d := cfg.Instruments[i].definition()
-		if l.engine.Lookup(d.Symbol) != 0 {
+		c := cfg.Instruments[i].definition()
+		symbol := c.AsInstrument().Symbol
+		if l.engine.Lookup(symbol) != 0 {
 			continue
 		}
-		var c engine.Command
-		*c.AsInstrument() = *d
-		l.sequence(&c)
-		if l.err == nil && l.engine.Lookup(d.Symbol) == 0 {
+		l.sequence(c)
+		l.instrument(c)
+		if l.err == nil && l.engine.Lookup(symbol) == 0 {
 			return fmt.Errorf("%w: instrument %s does not fit the venue", ErrConfig, cfg.Instruments[i].Symbol)
 		}
 	}
@@ -319,17 +323,21 @@ func (l *loop) instruments(cfg *Config) error {
 // users defines accounts that are new or changed and lets all of them log in. Accounts that the configuration does not
 // name any more stay in the venue and cannot log in.
 func (l *loop) users(cfg *Config) {
+	defined := l.engine.Users()
 	for i := range cfg.Users {
 		u := &cfg.Users[i]
-		var c engine.Command
-		*c.AsUser() = engine.User{Header: engine.Header{Kind: engine.KindUser}, Name: padded6(u.Name), Firm: padded4(u.Firm)}
-		index := l.known[padded6(u.Name)]
-		if index == 0 || l.engine.Firm(index) != padded4(u.Firm) {
-			l.sequence(&c)
+		c, name := u.definition(), padded6(u.Name)
+		index := l.known[name]
+		if index != 0 {
+			defined[index].Header = c.Header
+		}
+		if index == 0 || defined[index] != *c.AsUser() {
+			l.sequence(c)
 		}
 		if index == 0 {
 			index = uint16(l.engine.Accounts())
+			l.known[name] = index
 		}
-		l.gateway.SetKey(index, padded6(u.Name), u.Hash)
+		l.gateway.SetKey(index, name, u.Hash)
 	}
 }

@@ -53,16 +53,19 @@ func (e *Engine) aggress(o *order, slot book.Slot, t *terms) {
 	e.walk(o, t, t.open, bound, false)
 	p := &e.plan
 	left, stopped := t.open, uint8(0)
-	if p.filled < t.least() {
-		if !t.rests() {
-			e.ends(o, slot, t, t.open, 'I')
-			return
-		}
-	} else {
+	least := t.least()
+	unmet := p.filled < least
+	if !unmet {
 		left, stopped = p.left, p.stopped
 		e.commit(o, t)
 	}
 	switch {
+	case unmet && (!t.rests() || bound != limit && e.feasible(o, t, limit) >= least):
+		// One that may rest does so whole, unless the collar alone kept it from its minimum: it would stand against orders
+		// that can fill it.
+		e.ends(o, slot, t, left, 'I')
+	case unmet:
+		e.restAt(o, slot, t, left, limit)
 	case left == 0:
 		if slot != 0 {
 			e.forget(slot)
@@ -74,11 +77,22 @@ func (e *Engine) aggress(o *order, slot book.Slot, t *terms) {
 	case !t.rests():
 		e.ends(o, slot, t, left, 'I')
 	default:
-		if t.toLimit && t.market {
-			t.price = limit
-		}
-		e.rest(o, slot, t, left)
+		e.restAt(o, slot, t, left, limit)
 	}
+}
+
+// feasible returns what a walk to a limit would execute.
+func (e *Engine) feasible(o *order, t *terms, limit uint64) uint32 {
+	e.walk(o, t, t.open, limit, false)
+	return e.plan.filled
+}
+
+// restAt rests an order at the limit of its walk: its own, or that of a market-to-limit order (rule 5.1).
+func (e *Engine) restAt(o *order, slot book.Slot, t *terms, left uint32, limit uint64) {
+	if t.toLimit && t.market {
+		t.price = limit
+	}
+	e.rest(o, slot, t, left)
 }
 
 // rests says whether what is left of the order may rest (rules 5.1, 5.2).

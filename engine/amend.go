@@ -9,15 +9,12 @@ func (e *Engine) cancel(c *Cancel) {
 		return
 	}
 	o := e.at(slot)
-	leaves, keep := e.leaves(o, slot), uint32(0)
-	if c.Qty > o.used {
-		keep = c.Qty - o.used
-	}
-	switch {
-	case keep >= leaves:
-	case keep == 0:
+	if c.Qty <= o.used {
 		e.kill(slot, 'U')
-	default:
+		return
+	}
+	leaves, keep := e.leaves(o, slot), c.Qty-o.used
+	if keep < leaves {
 		e.shrinks(o, slot, leaves-keep)
 		ev := e.tell('C', o, e.price(o, slot))
 		ev.Qty, ev.Leaves, ev.Reason, ev.Shown = leaves-keep, keep, 'U', e.shown(o, slot)

@@ -178,9 +178,7 @@ func (e *Engine) Apply(events []Event, cmd *Command) []Event {
 	if len(e.unsettled) != 0 {
 		e.settle()
 	}
-	events = e.out
-	e.out = nil
-	return events
+	return e.out
 }
 
 // expire cancels every order that is dead at the time of the command, ordered by expiry and reference, and settles

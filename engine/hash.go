@@ -122,12 +122,16 @@ func mum(a, b uint64) uint64 {
 
 // weight is what one lot of an order in a book adds to the state hash.
 func (e *Engine) weight(o *order, slot book.Slot, price book.Price, priority uint64) uint64 {
-	w := mum(o.reference^k0, o.word()^uint64(o.flags)^k1) ^
-		mum((uint64(o.ref)<<32|uint64(price))^k2, priority^uint64(e.names[slot].tif)<<56^k3)
+	w := plainWeight(o, price, priority, e.names[slot].tif)
 	if o.flags&orderCold != 0 {
 		w += e.cold[slot].term()
 	}
 	return w
+}
+
+func plainWeight(o *order, price book.Price, priority uint64, tif uint8) uint64 {
+	who := *(*uint64)(unsafe.Pointer(&o.flags))
+	return mum(o.reference*k0+who, (uint64(o.ref)<<32|uint64(price))*k1+priority^uint64(tif)<<56)
 }
 
 // term is the part of an order's weight that its cold record makes.

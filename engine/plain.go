@@ -22,69 +22,51 @@ func (e *Engine) plain(c *Enter, u *user) bool {
 	if in == nil || c.Qty-1 >= in.maxQty {
 		return false
 	}
+	// The order has its slot from the start: most come to rest.
+	slot := e.orders.Take()
+	o := e.at(slot)
 	e.reference++
-	var o order
 	o.reference, o.ref, o.used = e.reference, c.Ref, 0
 	o.setWord(c.word())
+	n := &e.names[slot]
+	n.clOrdID, n.capacity, n.tif = c.ClOrdID, c.Capacity, c.TIF
 	ev := e.event()
-	ev.begin(o.word() | 'A')
+	ev.begin(c.word() | 'A')
 	ev.Ref, ev.OrigRef, ev.Qty, ev.Leaves = c.Ref, 0, c.Qty, c.Qty
-	ev.Order, ev.Link, ev.Price, ev.Number = o.reference, 0, c.Price, e.number(c.User)
+	ev.Order, ev.Link, ev.Price, ev.Number = e.reference, 0, c.Price, e.number(c.User)
 	ev.ClOrdID = c.ClOrdID
 	ev.Reason, ev.TIF, ev.Display, ev.Capacity, ev.Cross, ev.Shown = 0, c.TIF, 'Y', c.Capacity, 'N', 0
-	left := e.plainWalk(&o, in, side, price, c.Qty)
-	switch {
-	case left == 0:
-	case c.TIF == tifIOC:
-		e.plainEnd(&o, c.Price, left)
-	default:
-		slot := e.orders.Take()
-		d := e.at(slot)
-		d.reference, d.ref, d.used = o.reference, o.ref, o.used
-		d.setWord(o.word())
-		n := &e.names[slot]
-		n.clOrdID, n.capacity, n.tif = c.ClOrdID, c.Capacity, c.TIF
-		e.plainRest(d, slot, price, left)
-	}
+	e.plainWalk(o, slot, in, side, price, c.Qty)
 	return true
 }
 
 // plainReplace makes a plain order of another in its slot. False: nothing was done.
-func (e *Engine) plainReplace(c *Replace, u *user, old *order, slot book.Slot) bool {
-	if c.Flags|c.Idx|c.Exempt|c.Side != 0 || old.flags != 0 || c.Qty <= old.used {
+func (e *Engine) plainReplace(c *Replace, u *user, o *order, slot book.Slot) bool {
+	if c.Flags|c.Idx|c.Exempt|c.Side|uint8(o.flags)|uint8(o.flags>>8) != 0 || c.Qty <= o.used {
 		return false
 	}
-	h := Header{Instrument: old.instrument, Side: old.side}
+	h := Header{Instrument: o.instrument, Side: o.side}
 	in, side, price := e.plainTerms(u, &h, c.TIF, c.Display, c.Price)
 	if in == nil || c.Qty-1 >= in.maxQty {
 		return false
 	}
 	u.last0 = c.Ref
-	qty, before := c.Qty-old.used, old.reference
-	e.touchBook(in, old.instrument)
+	qty, before := c.Qty-o.used, o.reference
+	e.touchBook(in, o.instrument)
 	in.book.Remove(slot)
-	e.refs.remove(e, old, slot)
-	e.unlisted(old)
+	e.refs.remove(e, o, slot)
+	e.unlisted(o)
 	e.reference++
-	old.reference, old.ref = e.reference, c.Ref
+	o.reference, o.ref = e.reference, c.Ref
 	n := &e.names[slot]
 	n.clOrdID, n.tif = c.ClOrdID, c.TIF
 	ev := e.event()
-	ev.begin(old.word() | 'U')
+	ev.begin(o.word() | 'U')
 	ev.Ref, ev.OrigRef, ev.Qty, ev.Leaves = c.Ref, c.OrigRef, qty, qty
-	ev.Order, ev.Link, ev.Price, ev.Number = old.reference, before, c.Price, e.number(c.User)
+	ev.Order, ev.Link, ev.Price, ev.Number = e.reference, before, c.Price, e.number(c.User)
 	ev.ClOrdID = c.ClOrdID
 	ev.Reason, ev.TIF, ev.Display, ev.Capacity, ev.Cross, ev.Shown = 0, c.TIF, 'Y', n.capacity, 'N', 0
-	left := e.plainWalk(old, in, side, price, qty)
-	switch {
-	case left == 0:
-		e.orders.Free(slot)
-	case c.TIF == tifIOC:
-		e.plainEnd(old, c.Price, left)
-		e.orders.Free(slot)
-	default:
-		e.plainRest(old, slot, price, left)
-	}
+	e.plainWalk(o, slot, in, side, price, qty)
 	return true
 }
 
@@ -110,29 +92,33 @@ func (e *Engine) plainTerms(u *user, h *Header, tif, display uint8, wire uint64)
 	return in, side, price
 }
 
-// plainWalk matches and returns what is left.
-func (e *Engine) plainWalk(o *order, in *instrument, side book.Side, price book.Price, qty uint32) uint32 {
-	if !in.book.Crosses(side, price) {
-		return qty
+// plainWalk takes an order to market that has its slot but no names yet, and rests what is left of it.
+func (e *Engine) plainWalk(o *order, slot book.Slot, in *instrument, side book.Side, price book.Price, left uint32) {
+	if in.book.Crosses(side, price) {
+		fills, rest := in.book.Match(e.fills[:0], side, price, book.Qty(left))
+		e.fills = fills
+		e.executed(o, in, left)
+		left = uint32(rest)
 	}
-	fills, left := in.book.Match(e.fills[:0], side, price, book.Qty(qty))
-	e.fills = fills
-	e.executed(o, in, qty)
-	return uint32(left)
-}
-
-func (e *Engine) plainEnd(o *order, price uint64, left uint32) {
-	ev := e.tell('C', o, price)
-	ev.Qty, ev.Reason = left, 'I'
-}
-
-func (e *Engine) plainRest(o *order, slot book.Slot, price book.Price, left uint32) {
+	tif := e.names[slot].tif
+	if left == 0 || tif == tifIOC {
+		if left != 0 {
+			ev := e.tell('C', o, uint64(price)*in.tick)
+			ev.Qty, ev.Reason = left, 'I'
+		}
+		e.orders.Free(slot)
+		return
+	}
 	last := &e.out[len(e.out)-1]
 	last.Flags |= EventRests
 	last.Shown = left
 	e.refs.put(e, o, slot)
 	e.listed(o, slot)
-	e.queue(o, slot, price, left)
+	e.touchBook(in, o.instrument)
+	e.priority++
+	in.book.Add(slot, book.Resting{
+		Side: side, Class: book.Displayed, Price: price, Qty: book.Qty(left), Weight: plainWeight(o, price, e.priority, tif),
+	})
 }
 
 // ticks turns a limit price into ticks. False: it is none, off the tick or out of range.

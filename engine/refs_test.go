@@ -73,15 +73,13 @@ func TestRefTableCrowded(t *testing.T) {
 	const n = 300
 	table := newNamed(n, 1)
 	var slots []book.Slot
-	for user := uint16(1); len(slots) < n; user++ {
-		if table.home(user, 0, 8) == table.home(1, 0, 8) {
+	first, _ := table.home(1, 0, 8)
+	for user := uint16(1); len(slots) < n && user < 65_000; user++ {
+		if place, _ := table.home(user, 0, 8); place == first {
 			slots = append(slots, table.add(user, 0, 8))
 		}
-		if user == 65_535 {
-			break
-		}
 	}
-	if len(slots) < 100 || table.used != len(slots)-1 {
+	if len(slots) < 100 || table.used != len(slots)-4 {
 		t.Fatalf("%d names of one place, %d of them elsewhere", len(slots), table.used)
 	}
 	r := rand.New(rand.NewPCG(1, 9))
@@ -106,7 +104,7 @@ func TestRefTableCannotBeAimedAt(t *testing.T) {
 	aimed := newNamed(n, 1)
 	var refs []uint32
 	for ref := uint32(16); len(refs) < 1000 && ref < 1<<28; ref += 16 {
-		if aimed.home(1, 0, ref) < aimed.blocks*refBlock/512 {
+		if place, _ := aimed.home(1, 0, ref); place < aimed.lines*refLine/512 {
 			refs = append(refs, ref)
 		}
 	}
@@ -117,14 +115,14 @@ func TestRefTableCannotBeAimedAt(t *testing.T) {
 		}
 		return table.used
 	}
-	if got := elsewhere(1); got < len(refs)*2/3 {
+	if got := elsewhere(1); got < len(refs)/3 {
 		t.Fatalf("the numbers were not well aimed: %d of %d", got, len(refs))
 	}
 	sum := 0
 	for salt := uint64(2); salt < 22; salt++ {
 		sum += elsewhere(salt)
 	}
-	if sum > 20*len(refs)/8 {
+	if sum > 20*len(refs)/50 {
 		t.Fatalf("%d of 20 x %d numbers collide with other salts", sum, len(refs))
 	}
 }

@@ -10,12 +10,18 @@ import (
 const maxMessage = 256
 
 // Memory that one message takes in a stream at most, the channel's tag included and the tails of chunks shared out.
+// Executed stands for AIQ Canceled too, which is shorter.
 const (
-	ExecutedMemory = (soupbin.HeaderSize + ouch.ExecutedSize + channelSize) * tailShare / 100
-	CanceledMemory = (soupbin.HeaderSize + ouch.CanceledSize + 2 + channelSize) * tailShare / 100
+	ExecutedMemory  = (soupbin.HeaderSize + ouch.ExecutedSize + channelSize) * tailShare / 100
+	CanceledMemory  = (soupbin.HeaderSize + ouch.CanceledSize + 2 + channelSize) * tailShare / 100
+	RefreshedMemory = (soupbin.HeaderSize + ouch.RestatedSize + quantitySize + referenceSize + channelSize) * tailShare / 100
+	TriggeredMemory = (soupbin.HeaderSize + ouch.RestatedSize + referenceSize + channelSize) * tailShare / 100
+	PriorityMemory  = (soupbin.HeaderSize + ouch.PriorityUpdateSize + 2 + channelSize) * tailShare / 100
 
-	channelSize = 3   // tag 28
-	tailShare   = 104 // percent: a packet never crosses a chunk, so up to maxMessage of each chunk stays empty
+	channelSize   = 3   // tag 28
+	referenceSize = 10  // tag 1
+	quantitySize  = 6   // tag 22
+	tailShare     = 104 // percent: a packet never crosses a chunk, so up to maxMessage of each chunk stays empty
 )
 
 // Deliver appends what a command caused to the streams of the owners: one event, one OUCH message, one number. Nothing is
@@ -78,7 +84,7 @@ func (g *Gateway) encode(b []byte, cmd *engine.Command, ev *engine.Event, at uin
 	return g.encodeRare(b, cmd, ev, at)
 }
 
-// encodeRare appends the messages that are not about every order.
+// encodeRare appends the messages about an order that few orders meet.
 func (g *Gateway) encodeRare(b []byte, cmd *engine.Command, ev *engine.Event, at uint64) []byte {
 	switch ev.Kind {
 	case 'U':
@@ -99,6 +105,30 @@ func (g *Gateway) encodeRare(b []byte, cmd *engine.Command, ev *engine.Event, at
 		return m.Append(b)
 	case 'T':
 		m := ouch.PriorityUpdate{Timestamp: at, UserRefNum: ev.Ref, Price: ev.Price, Display: ev.Display, OrderRef: ev.Order}
+		m.Appendage = g.channel(ev)
+		return m.Append(b)
+	case 'R':
+		m := ouch.Restated{Timestamp: at, UserRefNum: ev.Ref, Reason: byte(ev.Reason)}
+		m.Appendage = g.restated(ev)
+		return m.Append(b)
+	case 'D':
+		m := ouch.AIQCanceled{
+			Timestamp: at, UserRefNum: ev.Ref, Quantity: ev.Qty, Reason: ouch.CanceledSelfMatch, Prevented: ev.Qty,
+			Price: ev.Price, Liquidity: byte(ev.Reason), Strategy: ev.TIF,
+		}
+		m.Appendage = g.channel(ev)
+		return m.Append(b)
+	}
+	return g.encodeAccount(b, cmd, ev, at)
+}
+
+// encodeAccount appends the messages that are not about a live order.
+func (g *Gateway) encodeAccount(b []byte, cmd *engine.Command, ev *engine.Event, at uint64) []byte {
+	switch ev.Kind {
+	case 'B':
+		m := ouch.BrokenTrade{
+			Timestamp: at, UserRefNum: ev.Ref, MatchNumber: ev.Link, Reason: byte(ev.Reason), ClOrdID: ev.ClOrdID,
+		}
 		m.Appendage = g.channel(ev)
 		return m.Append(b)
 	case 'Q':

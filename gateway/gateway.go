@@ -308,6 +308,14 @@ func (g *Gateway) wake(c int32) {
 	}
 }
 
+// Connected says whether a user is logged in.
+func (g *Gateway) Connected(user uint16) bool {
+	return int(user) < len(g.streams.users) && g.streams.users[user].conn >= 0
+}
+
+// Closes says whether there is something for Closing to tell.
+func (g *Gateway) Closes() bool { return len(g.closing) != 0 }
+
 // Closing appends the connections to be closed, in the order in which they were given up, and forgets them. What Flush
 // returned before is still to be sent on them.
 func (g *Gateway) Closing(dst []Closed) []Closed {

@@ -140,11 +140,13 @@ func postOnly(flags uint8) byte {
 	return 0
 }
 
-// echoed are the tags of an extension that Accepted repeats, echoedReplaced those that Replaced does (OUCH 5.0).
+// echoed are the tags of an extension that Accepted repeats, echoedReplaced those that Replaced does (OUCH 5.0), and with
+// both the private ones that an order is carried out by.
 const (
-	echoedReplaced = engine.Tag6PriceType | engine.Tag15TimeToLive | engine.Tag16TradeNow | engine.Tag29AIQ |
-		engine.Tag30AIQGroup | engine.Tag132Expire
-	echoed = echoedReplaced | engine.Tag24Group | engine.Tag25Located
+	echoedReplaced = engine.Tag5MaxFloor | engine.Tag6PriceType | engine.Tag15TimeToLive | engine.Tag16TradeNow |
+		engine.Tag29AIQ | engine.Tag30AIQGroup |
+		engine.Tag128Stop | engine.Tag129Trigger | engine.Tag131Trail | engine.Tag132Expire
+	echoed = echoedReplaced | engine.Tag7PegOffset | engine.Tag13Random | engine.Tag24Group | engine.Tag25Located
 )
 
 func echoExtension(o *ouch.Options, e *engine.Extension, kind uint8) {
@@ -162,6 +164,8 @@ func echoExtension(o *ouch.Options, e *engine.Extension, kind uint8) {
 		}
 	}
 	o.PriceType, o.TradeNow, o.GroupID, o.SharesLocated = e.PriceType, e.TradeNow, e.Group, e.Located
+	o.MaxFloor, o.RandomReserves, o.PegOffset = e.MaxFloor, e.Random, e.PegOffset
+	o.StopPrice, o.StopTrigger, o.TrailOffset = e.StopPrice, e.StopTrigger, e.TrailOffset
 	o.AIQStrategy, o.AIQGroup = e.AIQ, e.AIQGroup
 	o.ExpireTime, o.ExpireAt = uint32(e.Expire), e.Expire
 }
@@ -173,6 +177,20 @@ func (g *Gateway) channel(ev *engine.Event) []byte {
 		return nil
 	}
 	o := ouch.Options{Present: ouch.Tag28UserRefIdx, UserRefIdx: ev.Idx}
+	return o.Append(g.tags[:0])
+}
+
+// restated returns what a restatement tells: the order's reference on the feed, and of a refresh the new displayed part.
+func (g *Gateway) restated(ev *engine.Event) []byte {
+	o := ouch.Options{
+		Present: ouch.Tag1SecondaryOrderRef, SecondaryOrderRef: ev.Order, DisplayQuantity: ev.Qty, UserRefIdx: ev.Idx,
+	}
+	if byte(ev.Reason) == ouch.RestatedRefresh {
+		o.Present |= ouch.Tag22DisplayQuantity
+	}
+	if ev.Idx != 0 {
+		o.Present |= ouch.Tag28UserRefIdx
+	}
 	return o.Append(g.tags[:0])
 }
 

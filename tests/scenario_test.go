@@ -147,8 +147,13 @@ func (s *stage) open(maxOrders uint32) error {
 	return nil
 }
 
-// apply carries out one command and holds the answer against the ledger.
-func (s *stage) apply(cmd *engine.Command) error {
+// apply carries out one command and holds the answer against the ledger. A panic fails this scenario, not all.
+func (s *stage) apply(cmd *engine.Command) (fault error) {
+	defer func() {
+		if p := recover(); p != nil {
+			fault = fmt.Errorf("panic: %v", p)
+		}
+	}()
 	s.seq++
 	cmd.Seq = s.seq
 	if s.kind == "twin" {

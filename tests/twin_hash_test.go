@@ -20,26 +20,8 @@ func TestTwinHash(t *testing.T) {
 			t.Fatalf("hash %#x and %#x after command %d of seed %d", first[i], again[i], i+1, *twinSeed)
 		}
 	}
-	stories := map[string]string{
-		"as it is":       "1: enter 1 sell 10 AAPL 10.00 gtc",
-		"UserRefNum":     "1: enter 2 sell 10 AAPL 10.00 gtc",
-		"channel":        "1: enter 1 sell 10 AAPL 10.00 gtc idx=1",
-		"user":           "2: enter 1 sell 10 AAPL 10.00 gtc",
-		"side of book":   "1: enter 1 buy 10 AAPL 10.00 gtc",
-		"quantity":       "1: enter 1 sell 11 AAPL 10.00 gtc",
-		"instrument":     "1: enter 1 sell 10 MSFT 10.00 gtc",
-		"price":          "1: enter 1 sell 10 AAPL 10.01 gtc",
-		"hidden":         "1: enter 1 sell 10 AAPL 10.00 gtc hidden",
-		"used":           "1: enter 1 sell 11 AAPL 10.00 gtc\n2: enter 1 buy 1 AAPL 10.00 ioc",
-		"disabled":       "1: enter 1 sell 10 AAPL 10.00 gtc\n1: disable 2",
-		"number used up": "1: enter 1 sell 10 AAPL 10.00 gtc\n1: enable 2",
-		"messages":       "1: enter 1 sell 10 AAPL 10.00 gtc\n1: query",
-		"gate":           "1: enter 1 sell 10 AAPL 10.00 gtc\ngate closed",
-		"another user":   "1: enter 1 sell 10 AAPL 10.00 gtc\n6: account FRMA",
-		"priority":       "1: enter 1 sell 10 AAPL 10.00 gtc\n1: modify 1 sell 11\n1: modify 1 sell 10",
-	}
 	seen := map[uint64]string{}
-	for what, story := range stories {
+	for what, story := range hashStories() {
 		list, n := twin.Setup(maxOrders), twin.NewNotation()
 		for line := range strings.SplitSeq(story, "\n") {
 			cmd, _, err := n.Command(line)
@@ -55,6 +37,53 @@ func TestTwinHash(t *testing.T) {
 		}
 		seen[hash] = what
 	}
+}
+
+// hashStories returns stories that must not have the same hash. Those of a group end with one command that differs.
+func hashStories() map[string]string {
+	stories := map[string]string{
+		"UserRefNum":     "1: enter 2 sell 10 AAPL 10.00 gtc",
+		"channel":        "1: enter 1 sell 10 AAPL 10.00 gtc idx=1",
+		"user":           "2: enter 1 sell 10 AAPL 10.00 gtc",
+		"side of book":   "1: enter 1 buy 10 AAPL 10.00 gtc",
+		"quantity":       "1: enter 1 sell 11 AAPL 10.00 gtc",
+		"instrument":     "1: enter 1 sell 10 MSFT 10.00 gtc",
+		"price":          "1: enter 1 sell 10 AAPL 10.01 gtc",
+		"used":           "1: enter 1 sell 11 AAPL 10.00 gtc\n2: enter 1 buy 1 AAPL 10.00 ioc",
+		"disabled":       "1: enter 1 sell 10 AAPL 10.00 gtc\n1: disable 2",
+		"number used up": "1: enter 1 sell 10 AAPL 10.00 gtc\n1: enable 2",
+		"messages":       "1: enter 1 sell 10 AAPL 10.00 gtc\n1: query",
+		"priority":       "1: enter 1 sell 10 AAPL 10.00 gtc\n1: modify 1 sell 11\n1: modify 1 sell 10",
+	}
+	group := func(before, common string, ends ...string) {
+		for _, end := range ends {
+			stories[common+end] = strings.TrimSpace(before + "\n" + common + end)
+		}
+	}
+	order := "1: enter 1 sell 10 AAPL 10.00 gtc"
+	group("", order, "", " hidden", " maxfloor=5", " maxfloor=6", " maxfloor=5 random=2", " minqty=5", " minqty=6", " exempt=Y",
+		" exempt=N", " aiqgroup=AB", " aiqgroup=CD")
+	// Whoever looks at the stop price, and what it is worth, is all that differs.
+	group("", "1: enter 1 sell 10 AAPL 10.00 gtc stop=9.00", "", " trigger=B", " trigger=A", " aiq=O", " aiq=W", " aiq=o", " minqty=5",
+		" aiq=O aiqgroup=AB", " aiq=O aiqgroup=CD", " maxfloor=5")
+	group("", "1: enter 1 sell 10 AAPL ", "10.00 gtc stop=9.01", "market gtc stop=9.00", "market gtc stop=9.00 trail=0.05",
+		"market gtc stop=9.00 trail=0.06", "market gtc stop=9.00 pricetype=K")
+	// Pegs that stand at 10.00, as a limit order does: what they follow, their offset, their own limit and what they do on
+	// the way are all that differ.
+	const book = "2: enter 1 buy 10 AAPL 10.00\n2: enter 2 sell 10 AAPL 10.10"
+	group(book, "1: enter 1 buy 10 AAPL ", "10.00", "10.00 pricetype=R", "market pricetype=R", "10.05 pricetype=R",
+		"10.00 pricetype=R pegoffset=0.01", "market pricetype=P pegoffset=-0.10", "market pricetype=R postonly=P",
+		"market pricetype=R aiq=O", "market pricetype=R hidden", "10.00 hidden", "10.00 pricetype=M hidden",
+		"market pricetype=M hidden", "market pricetype=M hidden aiq=O", "market pricetype=M hidden postonly=P")
+	// The books are the same again: the last price is not.
+	for _, price := range []string{"10.00", "10.01"} {
+		stories["last price "+price] = "1: enter 1 sell 1 AAPL " + price + "\n2: enter 1 buy 1 AAPL " + price
+	}
+	group(order, "", "halt AAPL", "halt MSFT", "gate closed", "closeday", "6: account FRMA", "6: account FRMB",
+		"1: account FRMB", "1: account FRMA selfmatch=O", "1: account FRMA selfmatch=W", "1: account FRMA level=firm",
+		"1: account FRMA level=group", "1: account FRMA group=7", "1: account FRMA ondrop=1")
+	group(order+"\ncloseday", "openday SESSION1 secret=", "1", "2")
+	return stories
 }
 
 // hashes returns the hash of a new engine after each command of a list.

@@ -12,9 +12,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"matcher/core"
+	"matcher/engine"
+	"matcher/wire/ouch"
 )
 
 // The files behind [auth]: the users with the hashes of their keys, and the secret that the hashes are made with.
@@ -125,8 +128,103 @@ func newSecret(file string) (secret [32]byte, err error) {
 	return secret, nil
 }
 
+// account is a user as the file of users has it: words as they are written there, empty where nothing is said.
+type account struct {
+	name, firm string
+	hash       [32]byte
+	match      string // what becomes of orders that would trade with their owner's
+	level      string // who counts as the same owner
+	group      uint16 // of level group
+	onDrop     string // true, false
+}
+
+// selfMatches are the words of self-trade prevention and their letters in tag 29, at the account's own level.
+func selfMatches() map[string]byte {
+	return map[string]byte{
+		"none": ouch.AIQNone, "oldest": ouch.AIQCancelOldest, "newest": ouch.AIQCancelNewest, "decrement": ouch.AIQDecrement,
+		"decrement-quiet": ouch.AIQDecrementMute, "both": ouch.AIQCancelBoth,
+	}
+}
+
+func selfMatchWords() []string {
+	return []string{"none", "oldest", "newest", "decrement", "decrement-quiet", "both"}
+}
+
+// selfLevels are the words of levels.
+func selfLevels() map[string]uint8 {
+	return map[string]uint8{"account": engine.LevelAccount, "firm": engine.LevelFirm, "group": engine.LevelGroup}
+}
+
+func selfLevelWords() []string { return []string{"account", "firm", "group"} }
+
+// user is the account as the server takes it; onDrop is for those that say nothing of lost connections.
+func (a *account) user(onDrop bool) core.User {
+	u := core.User{
+		Name: a.name, Firm: a.firm, Hash: a.hash, OnDrop: onDrop, SelfMatch: selfMatches()[a.match], SelfLevel: selfLevels()[a.level],
+		SelfGroup: a.group,
+	}
+	if a.onDrop != "" {
+		u.OnDrop = a.onDrop == "true"
+	}
+	if u.SelfMatch == ouch.AIQNone {
+		u.SelfMatch = 0
+	}
+	return u
+}
+
+// set takes one key of an account, all but its name and hash.
+func (a *account) set(key, text string) *unfit {
+	switch key {
+	case "firm":
+		text = strings.ToUpper(text)
+		if len(text) > 4 || strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != "" {
+			return &unfit{code: "E4112", why: "a firm has up to 4 characters out of A-Z and 0-9"}
+		}
+		a.firm = text
+	case "self_match":
+		if _, ok := selfMatches()[text]; !ok {
+			return oneOf(text, selfMatchWords()...)
+		}
+		a.match = text
+	case "self_level":
+		if _, ok := selfLevels()[text]; !ok {
+			return oneOf(text, selfLevelWords()...)
+		}
+		a.level = text
+	case "self_group":
+		var n uint32
+		if u := setCount(&n, text, 0, 65_535); u != nil {
+			return u
+		}
+		a.group = uint16(n)
+	case "cancel_on_disconnect":
+		var on bool
+		if u := setBool(&on, text); u != nil {
+			return u
+		}
+		a.onDrop = text
+	}
+	return nil
+}
+
+// accountKeys are the keys of [[user]].
+func accountKeys() []string {
+	return []string{"user.name", "user.firm", "user.hash", "user.self_match", "user.self_level", "user.self_group", "user.cancel_on_disconnect"}
+}
+
+// lonely says what is missing of an account's self-trade prevention.
+func (a *account) lonely() string {
+	switch {
+	case a.level == "group" && a.group == 0:
+		return "level group needs a group, a number from 1"
+	case a.group != 0 && a.level != "group":
+		return "a group needs level group"
+	}
+	return ""
+}
+
 // loadUsers reads the file of users; a missing one has none.
-func loadUsers(file string) ([]core.User, error) {
+func loadUsers(file string) ([]account, error) {
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -137,16 +235,16 @@ func loadUsers(file string) ([]core.User, error) {
 	return parseUsers(file, data)
 }
 
-func parseUsers(file string, data []byte) ([]core.User, error) {
+func parseUsers(file string, data []byte) ([]account, error) {
 	entries, err := readTOML(file, data)
 	if err != nil {
 		return nil, err
 	}
-	var users []core.User
+	var users []account
 	var heads []string
 	for _, w := range entries {
 		if w.key == "user" && w.list && w.block > 0 {
-			users, heads = append(users, core.User{}), append(heads, w.where)
+			users, heads = append(users, account{}), append(heads, w.where)
 			continue
 		}
 		if w.block == 0 || w.list {
@@ -156,42 +254,45 @@ func parseUsers(file string, data []byte) ([]core.User, error) {
 		bad := &fault{Code: "E4108", What: fmt.Sprintf("%s: %s is not what it should be", w.where, w.key)}
 		switch w.key {
 		case "user.name":
-			if u.Name, err = userName(w.text); err != nil {
+			if u.name, err = userName(w.text); err != nil {
 				bad.Why = reasonOf(err)
-				return nil, bad
-			}
-		case "user.firm":
-			if u.Firm = strings.ToUpper(w.text); len(u.Firm) > 4 {
-				bad.Why = "a firm has up to 4 characters"
 				return nil, bad
 			}
 		case "user.hash":
 			hash, err := hex.DecodeString(w.text)
-			if err != nil || len(hash) != len(u.Hash) {
-				bad.Why = fmt.Sprintf("a hash has %d hexadecimal digits", 2*len(u.Hash))
+			if err != nil || len(hash) != len(u.hash) {
+				bad.Why = fmt.Sprintf("a hash has %d hexadecimal digits", 2*len(u.hash))
 				return nil, bad
 			}
-			u.Hash = [32]byte(hash)
+			u.hash = [32]byte(hash)
 		default:
-			return nil, w.unknown([]string{"user.name", "user.firm", "user.hash"})
+			if !slices.Contains(accountKeys(), w.key) {
+				return nil, w.unknown(accountKeys())
+			}
+			if unfit := u.set(strings.TrimPrefix(w.key, "user."), w.text); unfit != nil {
+				bad.Why, bad.Fix = unfit.why, unfit.fix
+				return nil, bad
+			}
 		}
 	}
 	seen := map[string]bool{}
 	for i, u := range users {
 		switch {
-		case u.Name == "" || u.Hash == [32]byte{}:
+		case u.name == "" || u.hash == [32]byte{}:
 			return nil, &fault{Code: "E4108", What: heads[i] + ": this [[user]] has no name or no hash", Fix: "matcher user add NAME"}
-		case seen[u.Name]:
-			return nil, &fault{Code: "E4107", What: fmt.Sprintf("%s: the user %s is there already", heads[i], u.Name)}
+		case seen[u.name]:
+			return nil, &fault{Code: "E4107", What: fmt.Sprintf("%s: the user %s is there already", heads[i], u.name)}
+		case u.lonely() != "":
+			return nil, &fault{Code: "E4108", What: fmt.Sprintf("%s: self-trade prevention of %s is not whole", heads[i], u.name), Why: u.lonely()}
 		}
-		seen[u.Name] = true
+		seen[u.name] = true
 	}
 	return users, nil
 }
 
 // changeUsers reads the file of users, changes them and puts the new file into the old one's place: whole or not at all.
 // The new file's name is the lock that keeps two changes apart.
-func changeUsers(file string, change func([]core.User) ([]core.User, error)) (err error) {
+func changeUsers(file string, change func([]account) ([]account, error)) (err error) {
 	lock := file + ".new"
 	out, err := os.OpenFile(lock, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -239,11 +340,22 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-func usersText(users []core.User) []byte {
+func usersText(users []account) []byte {
 	var b bytes.Buffer
 	b.WriteString("# Written by 'matcher user'; comments are not kept.\n# hash = HMAC-SHA256(secret, NAME:KEY), both in upper case.\n")
 	for _, u := range users {
-		fmt.Fprintf(&b, "\n[[user]]\nname = %q\nfirm = %q\nhash = \"%x\"\n", u.Name, u.Firm, u.Hash)
+		fmt.Fprintf(&b, "\n[[user]]\nname = %q\nfirm = %q\nhash = \"%x\"\n", u.name, u.firm, u.hash)
+		for _, more := range [...]struct{ key, text string }{{"self_match", u.match}, {"self_level", u.level}} {
+			if more.text != "" {
+				fmt.Fprintf(&b, "%s = %q\n", more.key, more.text)
+			}
+		}
+		if u.group != 0 {
+			fmt.Fprintf(&b, "self_group = %d\n", u.group)
+		}
+		if u.onDrop != "" {
+			fmt.Fprintf(&b, "cancel_on_disconnect = %s\n", u.onDrop)
+		}
 	}
 	return b.Bytes()
 }

@@ -30,6 +30,8 @@ type resting struct {
 	price  uint64
 	leaves uint32
 	shown  bool // it is on the floor's list
+	hides  bool // it never is: a stop, or an order of a taker
+	rare   bool // it may be refused: a peg or a stop needs a market
 }
 
 // quotes is how many orders a maker keeps in the book.
@@ -92,11 +94,27 @@ func (a *agent) quote() error {
 		if side == ouch.SideBuy {
 			price -= 2 * away
 		}
-		if err := a.enter(side, price, ouch.TIFDay); err != nil {
+		if err := a.enter(side, price, a.makes(), ouch.Options{}); err != nil {
 			return err
 		}
 	}
-	for len(a.oldest) > quotes {
+	return a.prune(quotes)
+}
+
+// makes chooses what a maker enters: mostly a plain quote, now and then an iceberg or a peg.
+func (a *agent) makes() style {
+	switch a.random.IntN(16) {
+	case 0:
+		return iceberg
+	case 1:
+		return peg
+	}
+	return quote
+}
+
+// prune takes back what is too old.
+func (a *agent) prune(keep int) error {
+	for len(a.oldest) > keep {
 		ref := a.oldest[0]
 		a.oldest = a.oldest[1:]
 		if a.live[ref] == nil {
@@ -109,24 +127,61 @@ func (a *agent) quote() error {
 	return nil
 }
 
-// take trades with whoever quotes within three ticks.
+// take trades with whoever quotes within three ticks, and now and then leaves a stop a few ticks away.
 func (a *agent) take() error {
+	side, away := ouch.SideBuy, uint64(1)
 	if a.random.IntN(2) == 0 {
-		return a.enter(ouch.SideBuy, a.floor.price()+3, ouch.TIFIOC)
+		side, away = ouch.SideSell, -away
 	}
-	return a.enter(ouch.SideSell, a.floor.price()-3, ouch.TIFIOC)
+	if a.random.IntN(6) != 0 {
+		return a.enter(side, a.floor.price()+3*away, taking, ouch.Options{})
+	}
+	price := (a.floor.price() + 4*away) * a.floor.instrument.Tick
+	if err := a.enter(side, 0, stop, ouch.Options{Present: ouch.Tag128StopPrice, StopPrice: price}); err != nil {
+		return err
+	}
+	return a.prune(stops)
 }
 
-func (a *agent) enter(side byte, ticks uint64, tif byte) error {
+// stops is how many stops a taker keeps.
+const stops = 10
+
+// style is what an agent enters.
+type style uint8
+
+const (
+	quote style = iota
+	iceberg
+	peg
+	taking
+	stop
+)
+
+// enter sends an order. Prices of pegs and stops are market: they have no limit of their own.
+func (a *agent) enter(side byte, ticks uint64, s style, o ouch.Options) error {
 	a.ref++
 	m := &ouch.EnterOrder{
 		UserRefNum: a.ref, Side: side, Quantity: 100 * (1 + a.random.Uint32N(5)), Symbol: ouch.Symbol(a.floor.instrument.Symbol),
-		Price: ticks * a.floor.instrument.Tick, TimeInForce: tif, Display: ouch.DisplayVisible, Capacity: ouch.CapacityPrincipal,
+		Price: ticks * a.floor.instrument.Tick, TimeInForce: ouch.TIFDay, Display: ouch.DisplayVisible, Capacity: ouch.CapacityPrincipal,
 		Sweep: ouch.No, CrossType: ouch.CrossContinuous, ClOrdID: ouch.ClOrdID(""),
 	}
+	switch s {
+	case iceberg:
+		m.Quantity = 1000
+		o = ouch.Options{Present: ouch.Tag5MaxFloor | ouch.Tag13RandomReserves, MaxFloor: 100, RandomReserves: 20}
+	case peg:
+		m.Price = ouch.MarketPrice
+		o = ouch.Options{Present: ouch.Tag6PriceType, PriceType: ouch.PricePrimaryPeg}
+	case stop:
+		m.Price = ouch.MarketPrice
+	case taking:
+		m.TimeInForce = ouch.TIFIOC
+	case quote:
+	}
+	m.Appendage = o.Append(nil)
 	a.sent[a.ref] = time.Now()
-	a.live[a.ref] = &resting{side: side, price: m.Price, leaves: m.Quantity}
-	if !a.taker {
+	a.live[a.ref] = &resting{side: side, price: m.Price, leaves: m.Quantity, hides: a.taker, rare: s == peg || s == stop}
+	if s != taking {
 		a.oldest = append(a.oldest, a.ref)
 	}
 	return a.conn.Send(m)
@@ -152,9 +207,18 @@ func (a *agent) read() error {
 		_ = f.recent.RecordValue(min(took, 60_000_000)) // the only error is a value out of range
 		_ = f.total.RecordValue(min(took, 60_000_000))
 		f.orders++
-		if o := a.live[m.UserRefNum]; !a.taker {
-			o.shown = true
+		if o := a.live[m.UserRefNum]; !o.hides {
+			o.shown, o.price = true, m.Price // that of a peg is only known now
 			f.side(o)[o.price] += uint64(o.leaves)
+		}
+	case *ouch.PriorityUpdate:
+		f.moves++
+		a.moved(m.UserRefNum, m.Price)
+	case *ouch.Restated:
+		if m.Reason == ouch.RestatedTriggered {
+			f.triggers++
+		} else {
+			f.refreshes++
 		}
 	case *ouch.Executed:
 		if m.Liquidity == ouch.LiquidityRemoved {
@@ -166,9 +230,26 @@ func (a *agent) read() error {
 	case *ouch.Canceled:
 		a.less(m.UserRefNum, m.Quantity)
 	case *ouch.Rejected:
+		if o := a.live[m.UserRefNum]; o != nil && o.rare {
+			delete(a.sent, m.UserRefNum)
+			delete(a.live, m.UserRefNum)
+			return nil
+		}
 		return fmt.Errorf("an order was rejected: %s %s", rejectCode(m.Reason), rejectReason(m.Reason))
 	}
 	return nil
+}
+
+// moved takes note of the new price of a peg.
+func (a *agent) moved(ref uint32, price uint64) {
+	o := a.live[ref]
+	if o == nil || !o.shown {
+		return
+	}
+	left := o.leaves
+	a.floor.take(o, left)
+	o.price = price
+	a.floor.side(o)[price] += uint64(left)
 }
 
 // less takes n lots away from an order.
@@ -181,9 +262,6 @@ func (a *agent) less(ref, n uint32) {
 		delete(a.live, ref)
 	}
 	if o.shown {
-		book := a.floor.side(o)
-		if book[o.price] -= uint64(n); book[o.price] == 0 {
-			delete(book, o.price)
-		}
+		a.floor.take(o, n)
 	}
 }

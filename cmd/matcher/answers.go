@@ -23,6 +23,7 @@ type answer struct {
 	Symbol    string `json:"symbol,omitempty"`
 	Price     string `json:"price,omitempty"`
 	TIF       string `json:"tif,omitempty"`
+	Display   string `json:"display,omitempty"` // hidden; of what is shown nothing is said
 	Order     uint64 `json:"order,omitempty"`
 	Match     uint64 `json:"match,omitempty"`
 	Liquidity string `json:"liquidity,omitempty"`
@@ -46,6 +47,7 @@ func (a *answer) text() string {
 		{"symbol", a.Symbol},
 		{"price", a.Price},
 		{"tif", a.TIF},
+		{"display", a.Display},
 		{"order", a.Order},
 		{"match", a.Match},
 		{"liquidity", a.Liquidity},
@@ -149,11 +151,13 @@ func (as *answers) read(user string, message any) *answer {
 		as.orders[order{user, m.UserRefNum}] = in
 		a.Event, a.Ref, a.Side, a.Qty, a.Symbol = "accepted", m.UserRefNum, sideName(m.Side), quantityText(in, m.Quantity), trim(m.Symbol[:])
 		a.Price, a.TIF, a.Order, a.Time = priceText(in, m.Price), tifName(m.TimeInForce), m.OrderRef, m.Timestamp
+		a.Display = displayName(m.Display)
 	case *ouch.Replaced:
 		in := as.instrument(trim(m.Symbol[:]))
 		as.orders[order{user, m.UserRefNum}] = in
 		a.Event, a.Ref, a.Orig, a.Side, a.Qty, a.Symbol = "replaced", m.UserRefNum, m.OrigUserRefNum, sideName(m.Side), quantityText(in, m.Quantity), trim(m.Symbol[:])
 		a.Price, a.TIF, a.Order, a.Time = priceText(in, m.Price), tifName(m.TimeInForce), m.OrderRef, m.Timestamp
+		a.Display = displayName(m.Display)
 	case *ouch.Executed:
 		in := scale(m.UserRefNum)
 		a.Event, a.Ref, a.Qty, a.Price = "executed", m.UserRefNum, quantityText(in, m.Quantity), priceText(in, m.Price)
@@ -166,12 +170,38 @@ func (as *answers) read(user string, message any) *answer {
 		a.Event, a.Ref, a.Side, a.Qty, a.Time = "modified", m.UserRefNum, sideName(m.Side), quantityText(scale(m.UserRefNum), m.Quantity), m.Timestamp
 	case *ouch.PriorityUpdate:
 		a.Event, a.Ref, a.Price, a.Order, a.Time = "requeued", m.UserRefNum, priceText(scale(m.UserRefNum), m.Price), m.OrderRef, m.Timestamp
+	case *ouch.Restated:
+		as.restated(a, m, scale(m.UserRefNum))
+	case *ouch.AIQCanceled:
+		in := scale(m.UserRefNum)
+		a.Event, a.Ref, a.Qty, a.Price = "prevented", m.UserRefNum, quantityText(in, m.Quantity), priceText(in, m.Price)
+		a.Liquidity, a.Reason, a.Time = string(rune(m.Liquidity)), cancelReason(m.Reason)+", "+selfMatchName(m.Strategy), m.Timestamp
+	case *ouch.BrokenTrade:
+		a.Event, a.Ref, a.Match, a.Reason, a.Time = "broken", m.UserRefNum, m.MatchNumber, brokenReason(m.Reason), m.Timestamp
 	case *ouch.SystemEvent:
 		a.Event, a.Reason, a.Time = "system", string(rune(m.Event)), m.Timestamp
 	default:
 		a.Event = strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", message), "*ouch."))
 	}
 	return a
+}
+
+// restated tells of a new slice of an iceberg, or of a stop that has been triggered.
+func (as *answers) restated(a *answer, m *ouch.Restated, in *core.Instrument) {
+	var o ouch.Options
+	_ = o.Decode(m.Appendage) // what cannot be read is not told
+	a.Event, a.Ref, a.Order, a.Time = "restated", m.UserRefNum, o.SecondaryOrderRef, m.Timestamp
+	switch m.Reason {
+	case ouch.RestatedRefresh:
+		a.Reason = "another part is shown"
+	case ouch.RestatedTriggered:
+		a.Reason = "the stop has been triggered"
+	default:
+		a.Reason = string(rune(m.Reason))
+	}
+	if o.Present&ouch.Tag22DisplayQuantity != 0 {
+		a.Qty = quantityText(in, o.DisplayQuantity)
+	}
 }
 
 // totals returns the counts so far and the error of printing, if there was one.
@@ -219,12 +249,43 @@ func tifName(tif byte) string {
 	return string(rune(tif))
 }
 
+func displayName(display byte) string {
+	if display == ouch.DisplayHidden {
+		return "hidden"
+	}
+	return ""
+}
+
+// selfMatchName is the word for a letter of tag 29. Small letters act at the level of the firm.
+func selfMatchName(letter byte) string {
+	for _, word := range selfMatchWords() {
+		switch letter {
+		case selfMatches()[word]:
+			return word
+		case selfMatches()[word] | 0x20:
+			return word + " at the level of the firm"
+		}
+	}
+	return string(rune(letter))
+}
+
+// brokenReason says why a trade was broken (OUCH 5.0 Broken Trade).
+func brokenReason(r byte) string {
+	text := map[byte]string{
+		ouch.BrokenErroneous: "erroneous", ouch.BrokenConsent: "by consent", ouch.BrokenSupervisory: "supervisory", ouch.BrokenExternal: "external",
+	}[r]
+	if text == "" {
+		return string(rune(r))
+	}
+	return text
+}
+
 // cancelReason says why an order, or a part of one, was canceled (OUCH 5.0 Order Canceled).
 func cancelReason(r byte) string {
 	text := map[byte]string{
 		'D': "regulatory restriction", 'E': "day is over", 'F': "post-only would have been repriced", 'G': "post-only would have traded",
 		'H': "halted", 'I': "immediate or cancel", 'K': "market collar", 'Q': "self-match prevention", 'S': "supervisory",
-		'T': "time in force expired", 'U': "by the user", 'X': "opening price protection", 'Z': "system",
+		'T': "time in force expired", 'U': "by the user", 'X': "opening price protection", 'Z': "no reference price",
 	}[r]
 	if text == "" {
 		return string(rune(r))
@@ -238,11 +299,12 @@ func rejectCode(code uint16) string { return fmt.Sprintf("0x%02X", code) }
 // rejectReason says why an order was refused (OUCH 5.0 Rejected); empty where this venue does not use the code.
 func rejectReason(code uint16) string {
 	return map[uint16]string{
-		0x02: "market closed", 0x03: "invalid display", 0x04: "invalid max floor", 0x07: "halted", 0x08: "sweep not allowed",
+		0x01: "no reference price", 0x02: "market closed", 0x03: "invalid display", 0x04: "invalid display quantity",
+		0x05: "invalid price type", 0x07: "halted", 0x08: "sweep not allowed",
 		0x09: "invalid side", 0x0a: "processing error", 0x0c: "firm not authorised", 0x0d: "invalid minimum quantity",
-		0x0f: "not traded here", 0x10: "cancel not allowed", 0x11: "pegging not allowed", 0x13: "invalid quantity",
+		0x0f: "instruction refused", 0x10: "cancel not allowed", 0x11: "pegging not allowed", 0x13: "invalid quantity",
 		0x14: "invalid cross order", 0x15: "replace not allowed", 0x16: "routing not allowed", 0x17: "invalid symbol",
 		0x1d: "invalid price", 0x1e: "quantity above the limit", 0x1f: "notional above the limit", 0x2c: "market order not allowed",
-		0x30: "notional above the limit", 0x31: "quantity above the limit", 0x40: "self-match prevention not offered",
+		0x30: "notional above the limit", 0x31: "quantity above the limit", 0x40: "invalid self-match prevention",
 	}[code]
 }

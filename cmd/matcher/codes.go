@@ -51,6 +51,8 @@ engine, book, journal, replay, wire and client build elsewhere too.`},
 stops, and answers nothing that is not safe. Find the cause (dmesg), then start again: the journal is checked in full.`},
 		{"E1012", exitEnvironment, "too many open files", `Each connection is an open file, and the journal and io_uring need a few.
   ulimit -n 65536   in the shell that starts the server, LimitNOFILE=65536 in a systemd unit`},
+		{"E1013", exitEnvironment, "the operators' socket cannot be made", `The server makes a socket admin.sock in the directory of its journal, readable by its own user only; matcher admin talks to
+it. Something else of that name is in the way, or the file system knows no sockets.`},
 
 		{"E2001", exitUsage, "the price is not on the tick", `An instrument trades in steps of its tick. The nearest prices that are on it are given as the fix.`},
 		{"E2002", exitUsage, "not an exact decimal number", `Prices and quantities are plain decimals: digits, with a point and more digits if need be. No sign, no exponent, no commas.
@@ -63,6 +65,15 @@ limit price of OUCH; an instrument may set a lower maximum. For a market order w
 		{"E2007", exitRefused, "nothing came back for an order", `OUCH ignores without an answer: a cancel or replace of an order that is not live, and a message whose UserRefNum is not above
 the last one used (it counts as sent twice).`},
 		{"E2008", exitUsage, "not a time in force", `day, ioc, fok or gtc.`},
+		{"E2009", exitRefused, "the server has no memory for what an operator asks", `All answers of the day are kept in core.stream_memory. When it is nearly used up nothing more is carried out, so that no
+answer is lost. Raise it and start again: the journal is read anew.`},
+		{"E2010", exitRefused, "the venue has no such instrument", `Instruments are those of the journal: the [[instrument]] blocks that the server has started with.`},
+		{"E2011", exitRefused, "the venue has no such user", `Users are those that the server knew when it started. 'matcher user list' shows the file's.`},
+		{"E2012", exitRefused, "there is no such trade", `A trade is named by its match number, which both executed lines and the fills of the journal carry.`},
+		{"E2013", exitRefused, "the trade is broken already", `A trade is broken once, and stays broken: there is no message that mends it. Trade again.`},
+		{"E2014", exitRefused, "the trade is of another day", `Only trades of the current day can be broken.`},
+		{"E2015", exitRefused, "the instrument is halted already, or is not halted", `'matcher admin status' names the instruments that are halted.`},
+		{"E2016", exitUsage, "not an instruction that send knows", `The words that are possible are given with the error; 'matcher send --help' lists them all.`},
 
 		{"E3001", exitData, "not a journal", `A journal is a directory with segment files named 000001.mj, 000002.mj and so on.`},
 		{"E3002", exitData, "a segment of the journal is missing", `Segments are numbered without gaps from the first that is kept. Put the missing file back; nothing was changed.`},
@@ -105,7 +116,7 @@ such numbers.`},
 		{"E4111", exitConfig, "no such user, or the user is there already", `'matcher user list' shows who may log in.`},
 		{"E4112", exitConfig, "not a user name, a firm or a key", `A name has 1 to 6 characters out of A-Z and 0-9, a firm up to 4, a key 1 to 10 visible characters: the widths of SoupBinTCP
 and OUCH. Case does not matter.`},
-		{"E4113", exitConfig, "the server cannot run with this configuration", `Either two values do not fit each other, or one does not fit what the journal began with: an instrument's scale, tick and lot,
+		{"E4113", exitConfig, "the server cannot run with this configuration", `Either two values do not fit each other, or one does not fit what the journal began with: an instrument's scale, tick, lot, terms,
 and the sizes of the engine, stay as long as the journal does. Use the configuration that the journal was made with, or begin
 a new journal in an empty directory.`},
 
@@ -118,5 +129,7 @@ the server reads the file of users when it starts.`},
 no OUCH message. What was sent before may have been executed; sending it again with the same numbers is harmless.`},
 		{"E5005", exitConnection, "no answer came in time", `The server took the connection, but did not answer. It may be overloaded, or the address may be of something else.`},
 		{"E5006", exitConnection, "what came back is not OUCH 5.0 over SoupBinTCP", `The address is of something else than an order entry port, or of a venue with another version of the protocol.`},
+		{"E5007", exitConnection, "no server is at work on that journal", `matcher admin reaches a server through the socket admin.sock in the directory of its journal, which a server takes away when
+it stops. Name the server's configuration with -c, or the directory with --journal.`},
 	}
 }

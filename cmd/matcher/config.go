@@ -20,6 +20,8 @@ type config struct {
 	users  string // path of the file of users
 	secret string // path of the secret
 
+	onDrop bool // default of users: orders are cancelled when a connection is lost
+
 	base string // directory that paths of the file are relative to
 	text []instrumentText
 }
@@ -34,7 +36,7 @@ func defaults() *config {
 		core: core.Config{
 			Listen: "127.0.0.1:9001", Journal: "data", Segment: 256 << 20, CPU: core.AutoCPU, Wait: ring.Adaptive,
 			MaxOrders: 1_000_000, MaxUsers: 1024, MaxSessions: 1024, StreamMemory: 2 << 30,
-			LoginTimeout: time.Second, ClientTimeout: 15 * time.Second, Heartbeat: time.Second,
+			LoginTimeout: time.Second, ClientTimeout: 15 * time.Second, Heartbeat: time.Second, RecoveryGrace: 10 * time.Second,
 		},
 	}
 }
@@ -71,9 +73,9 @@ func settings() []setting {
 		{"session.heartbeat", false, func(c *config, s string) *unfit {
 			return setDuration(&c.core.Heartbeat, s, 10*time.Millisecond, time.Minute)
 		}},
-		{"session.cancel_on_disconnect", false, setCancelOnDisconnect},
-		{"session.recovery_grace", false, func(*config, string) *unfit {
-			return later("it belongs to cancel on disconnect, which comes later")
+		{"session.cancel_on_disconnect", false, func(c *config, s string) *unfit { return setBool(&c.onDrop, s) }},
+		{"session.recovery_grace", false, func(c *config, s string) *unfit {
+			return setDuration(&c.core.RecoveryGrace, s, 0, time.Hour)
 		}},
 		{"auth.users", true, func(c *config, s string) *unfit { return setPath(&c.users, s) }},
 		{"auth.secret", true, func(c *config, s string) *unfit { return setPath(&c.secret, s) }},

@@ -37,7 +37,7 @@ func TestFirstConfigIsTheDefaults(t *testing.T) {
 	}
 	for _, s := range settings() {
 		key := s.key[strings.Index(s.key, ".")+1:]
-		if !strings.Contains(firstConfig, key+" = ") && key != "recovery_grace" {
+		if !strings.Contains(firstConfig, key+" = ") {
 			t.Errorf("the file of init does not show %s", s.key)
 		}
 	}
@@ -58,6 +58,8 @@ durability = "async"
 segment = "8MiB"
 [session]
 heartbeat = "250ms"
+cancel_on_disconnect = true
+recovery_grace = "3s"
 [auth]
 users = "who.toml"
 [[instrument]]
@@ -72,6 +74,26 @@ symbol = "X"
 price_decimals = 0
 tick = 5
 lot = 100
+[[instrument]]
+symbol = "Y"
+price_decimals = 2
+tick = "0.05"
+lot = "0.1"
+policy = "pro-rata"
+fifo_percent = 40
+top_percent = 0
+top_max = "50"
+min_alloc = "0.2"
+max_slices = 20
+max_pegs = 5
+max_stops = 1_000
+collar = "2.5%"
+reference = "100.05"
+[[instrument]]
+symbol = "Z"
+tick = "0.01"
+policy = "price-time"
+collar = "0.50"
 `, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -82,6 +104,17 @@ lot = 100
 	want.Instruments = []core.Instrument{
 		{Symbol: "BTC.USD", PriceDecimals: 2, LotDecimals: 3, Tick: 5, Lot: 1, MaxQty: 12_500, MaxPrice: 9_000_005},
 		{Symbol: "X", Tick: 5, Lot: 100, MaxQty: 999_999, MaxPrice: 1_999_999_900},
+		{
+			Symbol: "Y", PriceDecimals: 2, LotDecimals: 1, Tick: 5, Lot: 1, MaxQty: 999_999, MaxPrice: 1_999_999_900, ProRata: true,
+			Terms: core.Terms{
+				FifoPercent: 40, TopMax: 500, MinAlloc: 2, MaxSlices: 20, MaxPegs: 5, MaxStops: 1000, CollarBP: 250, Reference: 10_005,
+			},
+		},
+		{Symbol: "Z", PriceDecimals: 4, Tick: 100, Lot: 1, MaxQty: 999_999, MaxPrice: 1_999_999_900, Terms: core.Terms{Collar: 5000}},
+	}
+	want.RecoveryGrace = 3 * time.Second
+	if !c.onDrop {
+		t.Error("cancel_on_disconnect is not taken")
 	}
 	if got, want := fmt.Sprintf("%+v", c.core), fmt.Sprintf("%+v", want); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -142,8 +175,20 @@ func TestConfigFaults(t *testing.T) {
 		{"empty path", "[journal]\ndir = \"\"\n" + i, "E4104", "etc/m.toml:2:1: journal.dir = \"\" cannot be used", "a path is not empty", ""},
 		{"duration", "[session]\nheartbeat = 1\n" + i, "E4104", "etc/m.toml:2:1: session.heartbeat = 1 cannot be used", "a duration is a number with its unit", "10ms"},
 		{"duration too long", "[session]\nheartbeat = \"2h\"\n" + i, "E4105", "etc/m.toml:2:1: session.heartbeat = \"2h\" is out of range", "at least 10ms, at most 1m0s", ""},
-		{"cancel on disconnect", "[session]\ncancel_on_disconnect = true\n" + i, "E4106", "etc/m.toml:2:1: session.cancel_on_disconnect = true is not in this version", "comes later", "cancel_on_disconnect = false"},
-		{"recovery grace", "[session]\nrecovery_grace = \"10s\"\n" + i, "E4106", "etc/m.toml:2:1: session.recovery_grace", "comes later", ""},
+		{"cancel on disconnect", "[session]\ncancel_on_disconnect = \"yes\"\n" + i, "E4104", "etc/m.toml:2:1: session.cancel_on_disconnect = \"yes\" cannot be used", "it is one of false, true", "false"},
+		{"recovery grace", "[session]\nrecovery_grace = \"2h\"\n" + i, "E4105", "etc/m.toml:2:1: session.recovery_grace = \"2h\" is out of range", "at least 0s, at most 1h0m0s", ""},
+		{"policy", i + "policy = \"prorata\"\n", "E4104", "etc/m.toml:4:1: instrument.policy = \"prorata\" cannot be used", "it is one of price-time, pro-rata", "pro-rata"},
+		{"shares without a policy", i + "min_alloc = \"2\"\n", "E4104", "etc/m.toml:4:1: instrument.min_alloc = 2 cannot be used", "share levels by proportion", "policy = \"pro-rata\""},
+		{"percent", i + "policy = \"pro-rata\"\nfifo_percent = 101\n", "E4105", "etc/m.toml:5:1: instrument.fifo_percent = 101 is out of range", "at least 0, at most 100", ""},
+		{"share off the lot", i + "policy = \"pro-rata\"\nmin_alloc = \"0.5\"\n", "E4105", "etc/m.toml:5:1: instrument.min_alloc = ", "AAPL trades in lots of 1", ""},
+		{"no slices", i + "max_slices = 0\n", "E4105", "etc/m.toml:4:1: instrument.max_slices = 0 is out of range", "at least 1, at most 1,000,000", ""},
+		{"too many stops", i + "max_stops = 2_000_000\n", "E4105", "etc/m.toml:4:1: instrument.max_stops = 2000000 is out of range", "at least 1, at most 1,048,576", ""},
+		{"collar", i + "collar = \"five\"\n", "E4104", "etc/m.toml:4:1: instrument.collar = \"five\" cannot be used", "\"five\" is not an exact decimal", "\"0.01\""},
+		{"collar percent", i + "collar = \"x%\"\n", "E4104", "etc/m.toml:4:1: instrument.collar = \"x%\" cannot be used", "a distance like 0.50, or a percentage like 5%", "\"5%\""},
+		{"collar too fine", i + "collar = \"0.001%\"\n", "E4110", "etc/m.toml:4:1: instrument.collar = ", "at most 2 decimals", ""},
+		{"collar above all", i + "collar = \"101%\"\n", "E4105", "etc/m.toml:4:1: instrument.collar = ", "above 0% and at most 100%", ""},
+		{"reference off the tick", i + "reference = \"1.005\"\n", "E4105", "etc/m.toml:4:1: instrument.reference = ", "not on the tick of 0.0100", "1.0000"},
+		{"reference too high", i + "max_price = \"10\"\nreference = \"11\"\n", "E4105", "etc/m.toml:5:1: instrument.reference = ", "above 0 and at most 10.0000", ""},
 		{"feed", "[feed]\ndestination = \"127.0.0.1:31000\"\n" + i, "E4106", "etc/m.toml:2:1: feed.destination", "market data feeds come later", ""},
 		{"no symbol", "[[instrument]]\ntick = \"1\"\n", "E4104", "etc/m.toml:1:3: this [[instrument]] has no symbol", "", "symbol = \"AAPL\""},
 		{"no tick", "[[instrument]]\nsymbol = \"A\"\n", "E4104", "etc/m.toml:1:3: this [[instrument]] has no tick", "", "tick = \"0.01\""},
@@ -245,7 +290,7 @@ func FuzzConfig(f *testing.F) {
 
 // The same for the file of users.
 func FuzzUsers(f *testing.F) {
-	f.Add(string(usersText([]core.User{{Name: "ALICE", Firm: "ALFA", Hash: [32]byte{1}}})))
+	f.Add(string(usersText([]account{{name: "ALICE", firm: "ALFA", hash: [32]byte{1}}})))
 	f.Add("[[user]]\n[user.x]\nname = 1\n[[user.y]]\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		users, err := parseUsers("users.toml", []byte(text))

@@ -28,6 +28,9 @@ func TestDemo(t *testing.T) {
 	if !s.Identical || s.Live != s.Replayed || len(s.Live) != 16 {
 		t.Errorf("%+v", s)
 	}
+	if s.Orders > 1000 && (s.Refreshes == 0 || s.Moves == 0 || s.Triggers == 0) {
+		t.Errorf("no icebergs, pegs or stops at work: %+v", s)
+	}
 	if s.Orders == 0 || s.Fills == 0 || s.Events < s.Orders+2*s.Fills || s.JournalBytes < 64*s.Orders || s.P50 <= 0 || s.P99 < s.P50 {
 		t.Errorf("%+v", s)
 	}

@@ -17,11 +17,14 @@ type cellLine struct {
 	b      []byte
 	cmd    engine.Command
 	fill   engine.Fill
+	before engine.Kind // of the cell before: what an extension extends
 }
 
 // of returns the line of one cell, valid until the next call.
 func (l *cellLine) of(cell []byte) []byte {
 	kind := engine.Kind(cell[0])
+	extended := l.before
+	l.before = kind
 	l.b = l.b[:0]
 	if l.asJSON {
 		l.b = append(l.b, `{"kind":"`...)
@@ -41,7 +44,15 @@ func (l *cellLine) of(cell []byte) []byte {
 		two[0], two[1] = byte(engine.KindEnter), engine.FlagExtension
 		copy(two[engine.CellSize:], cell)
 		l.cmd.Load(two[:])
-		l.extension(&l.cmd.Ext)
+		switch extended {
+		case engine.KindInstrument:
+			l.terms(l.cmd.Terms())
+		case engine.KindBust:
+			l.owner("maker", &l.cmd.Owners().Maker)
+			l.owner("taker", &l.cmd.Owners().Taker)
+		default:
+			l.extension(&l.cmd.Ext)
+		}
 	default:
 		two[engine.CellSize] = byte(engine.KindExtension)
 		if l.cmd.Load(two[:]) != 0 {
@@ -92,6 +103,12 @@ func kindName(k engine.Kind) string {
 		return "tick"
 	case engine.KindGate:
 		return "gate"
+	case engine.KindTrading:
+		return "trading"
+	case engine.KindBust:
+		return "bust"
+	case engine.KindCancelFor:
+		return "cancelfor"
 	case engine.KindFill:
 		return "fill"
 	case engine.KindExtension:
@@ -171,7 +188,7 @@ func (l *cellLine) command(cmd *engine.Command) {
 		c := cmd.Enter()
 		l.order(c.Ref, c.Qty, c.Price)
 		l.given("min_qty", uint64(c.MinQty))
-		l.terms(c.TIF, c.Display, c.ClOrdID)
+		l.lasting(c.TIF, c.Display, c.ClOrdID)
 		l.text("capacity", c.Capacity)
 		l.text("cross", c.Cross)
 		l.text("customer", c.Customer)
@@ -180,7 +197,7 @@ func (l *cellLine) command(cmd *engine.Command) {
 		c := cmd.Replace()
 		l.num("orig_ref", uint64(c.OrigRef))
 		l.order(c.Ref, c.Qty, c.Price)
-		l.terms(c.TIF, c.Display, c.ClOrdID)
+		l.lasting(c.TIF, c.Display, c.ClOrdID)
 		l.text("customer", c.Customer)
 		l.text("exempt", c.Exempt)
 	case engine.KindCancel, engine.KindModify:
@@ -210,7 +227,7 @@ func (l *cellLine) order(ref, qty uint32, price uint64) {
 	l.num("price", price)
 }
 
-func (l *cellLine) terms(tif, display uint8, clOrdID [14]byte) {
+func (l *cellLine) lasting(tif, display uint8, clOrdID [14]byte) {
 	l.text("tif", tif)
 	l.text("display", display)
 	l.text("clordid", clOrdID[:]...)
@@ -233,6 +250,7 @@ func (l *cellLine) venue(cmd *engine.Command) {
 		l.num("max_price", c.MaxPrice)
 		l.num("price_decimals", uint64(c.PriceDecimals))
 		l.num("lot_decimals", uint64(c.LotDecimals))
+		l.given("policy", uint64(c.Policy))
 	case engine.KindUser:
 		c := cmd.AsUser()
 		l.text("name", c.Name[:]...)
@@ -240,11 +258,16 @@ func (l *cellLine) venue(cmd *engine.Command) {
 		l.given("role", uint64(c.Role))
 		l.given("max_open_orders", uint64(c.OpenOrders))
 		l.given("max_qty", uint64(c.MaxQty))
+		l.given("on_drop", uint64(c.OnDrop))
+		l.text("self_match", c.SelfMatch)
+		l.given("self_level", uint64(c.SelfLevel))
+		l.given("self_group", uint64(c.SelfGroup))
 	case engine.KindDay:
 		c := cmd.Day()
 		l.text("event", c.Event)
 		l.num("midnight", c.Midnight)
 		l.text("session", c.Session[:]...)
+		l.given("secret", c.Secret)
 	case engine.KindRestart:
 		c := cmd.Restart()
 		l.num("epoch", c.Epoch)
@@ -257,7 +280,42 @@ func (l *cellLine) venue(cmd *engine.Command) {
 	case engine.KindGate:
 		l.num("closed", uint64(cmd.Gate().Closed))
 		l.num("cause", uint64(cmd.Gate().Cause))
+	case engine.KindTrading:
+		l.text("state", cmd.Trading().State)
+		l.text("reason", cmd.Trading().Reason[:]...)
+	case engine.KindBust:
+		c := cmd.Bust()
+		l.num("match", c.Match)
+		l.num("price", c.Price)
+		l.num("qty", uint64(c.Qty))
+		l.text("reason", c.Reason)
+	case engine.KindCancelFor:
+		l.given("account", uint64(cmd.CancelFor().Account))
+		l.given("order", cmd.CancelFor().Order)
 	}
+}
+
+// terms writes the second cell of an instrument, without what is not set.
+func (l *cellLine) terms(t *engine.Terms) {
+	l.given("fifo_percent", uint64(t.FifoPercent))
+	l.given("top_percent", uint64(t.TopPercent))
+	l.given("top_max", uint64(t.TopMax))
+	l.given("min_alloc", uint64(t.MinAlloc))
+	l.given("max_slices", uint64(t.MaxSlices))
+	l.given("max_pegs", uint64(t.MaxPegs))
+	l.given("max_stops", uint64(t.MaxStops))
+	l.given("collar", t.Collar)
+	l.given("collar_bp", uint64(t.CollarBP))
+	l.given("reference", t.Reference)
+}
+
+// owner writes one side of the second cell of a bust.
+func (l *cellLine) owner(side string, o *engine.Owner) {
+	l.num(side+"_user", uint64(o.User))
+	l.given(side+"_idx", uint64(o.Idx))
+	l.text(side+"_side", o.Side)
+	l.num(side+"_ref", uint64(o.Ref))
+	l.text(side+"_clordid", o.ClOrdID[:]...)
 }
 
 // extension writes the options that were given.

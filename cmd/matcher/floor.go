@@ -26,7 +26,10 @@ type floor struct {
 	tape   []string          // last trades
 	orders uint64
 	fills  uint64
-	shown  struct {
+
+	refreshes, moves, triggers uint64 // of icebergs, pegs, stops
+
+	shown struct {
 		at            time.Time
 		orders, fills uint64
 	} // what the last line told
@@ -109,7 +112,15 @@ func (f *floor) best() (bid, ask uint64) {
 func (f *floor) summary() *summary {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return &summary{Orders: f.orders, P50: f.total.ValueAtQuantile(50), P99: f.total.ValueAtQuantile(99)}
+	return &summary{Orders: f.orders, Refreshes: f.refreshes, Moves: f.moves, Triggers: f.triggers, P50: f.total.ValueAtQuantile(50), P99: f.total.ValueAtQuantile(99)}
+}
+
+// take takes n lots of an order off the list.
+func (f *floor) take(o *resting, n uint32) {
+	book := f.side(o)
+	if book[o.price] -= uint64(n); book[o.price] == 0 {
+		delete(book, o.price)
+	}
 }
 
 // side is the side of the book that an order stands on.

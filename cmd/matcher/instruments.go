@@ -16,9 +16,58 @@ type instrumentText struct {
 	entries map[string]entry // by key
 }
 
-// instrumentKeys are the keys of [[instrument]].
+// instrumentParts are the keys of [[instrument]] beside its symbol, in the order in which they are read: each builds on those
+// before it.
+func instrumentParts() []instrumentPart {
+	count := func(to func(*core.Instrument) *uint32, most uint64) func(*core.Instrument, string) *unfit {
+		return func(in *core.Instrument, s string) *unfit { return setCount(to(in), s, 1, most) }
+	}
+	percent := func(to func(*core.Instrument) *uint8) func(*core.Instrument, string) *unfit {
+		return shares(func(in *core.Instrument, s string) *unfit {
+			var n uint32
+			u := setCount(&n, s, 0, 100)
+			*to(in) = uint8(n)
+			return u
+		})
+	}
+	quantity := func(to func(*core.Instrument) *uint32) func(*core.Instrument, string) *unfit {
+		return shares(func(in *core.Instrument, s string) (u *unfit) {
+			*to(in), u = instrumentLots(in, s)
+			return u
+		})
+	}
+	return []instrumentPart{
+		{"price_decimals", setDecimals},
+		{"tick", setTick},
+		{"lot", setLot},
+		{"max_qty", setMaxQty},
+		{"max_price", setMaxPrice},
+		{"policy", setPolicy},
+		{"fifo_percent", percent(func(in *core.Instrument) *uint8 { return &in.Terms.FifoPercent })},
+		{"top_percent", percent(func(in *core.Instrument) *uint8 { return &in.Terms.TopPercent })},
+		{"top_max", quantity(func(in *core.Instrument) *uint32 { return &in.Terms.TopMax })},
+		{"min_alloc", quantity(func(in *core.Instrument) *uint32 { return &in.Terms.MinAlloc })},
+		{"max_slices", count(func(in *core.Instrument) *uint32 { return &in.Terms.MaxSlices }, 1_000_000)},
+		{"max_pegs", count(func(in *core.Instrument) *uint32 { return &in.Terms.MaxPegs }, core.MaxSettling)},
+		{"max_stops", count(func(in *core.Instrument) *uint32 { return &in.Terms.MaxStops }, core.MaxSettling)},
+		{"collar", setCollar},
+		{"reference", setReference},
+	}
+}
+
+// instrumentPart is one of those keys.
+type instrumentPart struct {
+	key string
+	set func(*core.Instrument, string) *unfit
+}
+
+// instrumentKeys are all keys of [[instrument]].
 func instrumentKeys() []string {
-	return []string{"symbol", "price_decimals", "tick", "lot", "max_qty", "max_price"}
+	keys := []string{"symbol"}
+	for _, part := range instrumentParts() {
+		keys = append(keys, part.key)
+	}
+	return keys
 }
 
 func (t instrumentText) add(key string, w entry) error {
@@ -84,16 +133,7 @@ func (t instrumentText) instrument() (core.Instrument, error) {
 	if in.Symbol = w.text; !symbol(w.text) {
 		return in, w.fault(&unfit{code: "E4104", why: "a symbol has 1 to 8 characters out of A-Z, 0-9 and . - _ / + ="})
 	}
-	for _, part := range []struct {
-		key string
-		set func(*core.Instrument, string) *unfit
-	}{ // in this order: each builds on those before it
-		{"price_decimals", setDecimals},
-		{"tick", setTick},
-		{"lot", setLot},
-		{"max_qty", setMaxQty},
-		{"max_price", setMaxPrice},
-	} {
+	for _, part := range instrumentParts() {
 		w, given := t.entries[part.key]
 		if !given && part.key != "max_price" {
 			continue
@@ -143,16 +183,21 @@ func setLot(in *core.Instrument, s string) *unfit {
 	return nil
 }
 
-// setMaxQty takes a quantity, not lots: it is for people.
-func setMaxQty(in *core.Instrument, s string) *unfit {
+// setMaxQty takes the largest order.
+func setMaxQty(in *core.Instrument, s string) (u *unfit) {
+	in.MaxQty, u = instrumentLots(in, s)
+	return u
+}
+
+// instrumentLots takes a quantity, not lots: it is for people.
+func instrumentLots(in *core.Instrument, s string) (uint32, *unfit) {
 	whole := *in
 	whole.MaxQty = 1<<32 - 1
 	n, err := lots(&whole, s)
 	if err != nil {
-		return &unfit{code: "E4105", why: reasonOf(err)}
+		return 0, &unfit{code: "E4105", why: reasonOf(err)}
 	}
-	in.MaxQty = n
-	return nil
+	return n, nil
 }
 
 // setMaxPrice takes the largest limit price; without one it is as large as OUCH allows.
@@ -171,6 +216,64 @@ func setMaxPrice(in *core.Instrument, s string) *unfit {
 		u = &unfit{code: "E4105", why: "it is not on the tick of " + decimalText(in.Tick, in.PriceDecimals), fix: decimalText(n-n%in.Tick, in.PriceDecimals)}
 	}
 	in.MaxPrice = n
+	return u
+}
+
+// setPolicy says how a level is shared among its orders.
+func setPolicy(in *core.Instrument, s string) *unfit {
+	if s != "price-time" && s != "pro-rata" {
+		return oneOf(s, "price-time", "pro-rata")
+	}
+	in.ProRata = s == "pro-rata"
+	return nil
+}
+
+// shares makes a key one that only a policy that shares can have.
+func shares(set func(*core.Instrument, string) *unfit) func(*core.Instrument, string) *unfit {
+	return func(in *core.Instrument, s string) *unfit {
+		if !in.ProRata {
+			return &unfit{code: "E4104", why: "it is for instruments that share levels by proportion", fix: `policy = "pro-rata"`}
+		}
+		return set(in, s)
+	}
+}
+
+// setCollar takes how far from the last trade a market order or a stop may trade: a distance, or a percentage of it.
+func setCollar(in *core.Instrument, s string) *unfit {
+	number, percent := strings.CutSuffix(s, "%")
+	if !percent {
+		n, u := instrumentUnits(s, in.PriceDecimals)
+		if u == nil && (n == 0 || n > largestPrice) {
+			u = &unfit{code: "E4105", why: fmt.Sprintf("above 0 and at most %s", decimalText(largestPrice, in.PriceDecimals))}
+		}
+		in.Terms.Collar = n
+		return u
+	}
+	if _, err := exact(number); err != nil {
+		return &unfit{code: "E4104", why: "a distance like 0.50, or a percentage like 5%", fix: `"5%"`}
+	}
+	n, err := units(number, 2)
+	if err != nil {
+		return &unfit{code: "E4110", why: "a percentage has at most 2 decimals"}
+	}
+	if n == 0 || n > 10_000 {
+		return &unfit{code: "E4105", why: "above 0% and at most 100%"}
+	}
+	in.Terms.CollarBP = uint32(n)
+	return nil
+}
+
+// setReference takes the price that the collar is anchored to before the first trade.
+func setReference(in *core.Instrument, s string) *unfit {
+	n, u := instrumentUnits(s, in.PriceDecimals)
+	switch {
+	case u != nil:
+	case n == 0 || n > in.MaxPrice:
+		u = &unfit{code: "E4105", why: fmt.Sprintf("above 0 and at most %s", decimalText(in.MaxPrice, in.PriceDecimals))}
+	case n%in.Tick != 0:
+		u = &unfit{code: "E4105", why: "it is not on the tick of " + decimalText(in.Tick, in.PriceDecimals), fix: decimalText(n-n%in.Tick, in.PriceDecimals)}
+	}
+	in.Terms.Reference = n
 	return u
 }
 

@@ -60,6 +60,66 @@ func TestCellLine(t *testing.T) {
 	}
 }
 
+// TestCellLineVenue holds the lines of the venue's own commands with all their fields, second cells included.
+func TestCellLineVenue(t *testing.T) {
+	var c engine.Command
+	head := func(kind engine.Kind, flags uint8) {
+		c = engine.Command{Header: engine.Header{Kind: kind, Flags: flags, Seq: 9, Time: 7}}
+	}
+	lines := func() (text string) {
+		l := cellLine{}
+		for cells := c.Cells(); len(cells) > 0; cells = cells[engine.CellSize:] {
+			text += string(l.of(cells[:engine.CellSize]))
+		}
+		return text
+	}
+	hold := func(want string) {
+		t.Helper()
+		if got := lines(); got != want {
+			t.Errorf("got\n%swant\n%s", got, want)
+		}
+	}
+
+	head(engine.KindInstrument, engine.FlagExtension)
+	in := c.AsInstrument()
+	copy(in.Symbol[:], "GE      ")
+	in.Tick, in.Lot, in.MaxQty, in.MaxPrice, in.PriceDecimals, in.Policy = 100, 1, 1000, 5000, 4, engine.PolicyProRata
+	*c.Terms() = engine.Terms{
+		Kind: engine.KindExtension, FifoPercent: 40, TopPercent: 20, MinAlloc: 2, TopMax: 500, MaxSlices: 100, Collar: 5000, CollarBP: 25,
+		MaxPegs: 256, MaxStops: 10_000, Reference: 1_872_500,
+	}
+	hold("instrument seq=9 time=7 flags=1 symbol=GE tick=100 lot=1 max_qty=1000 max_price=5000 price_decimals=4 lot_decimals=0 policy=1\n" +
+		"extension fifo_percent=40 top_percent=20 top_max=500 min_alloc=2 max_slices=100 max_pegs=256 max_stops=10000 collar=5000 collar_bp=25 reference=1872500\n")
+
+	head(engine.KindUser, 0)
+	u := c.AsUser()
+	copy(u.Name[:], "ALICE ")
+	u.OnDrop, u.SelfMatch, u.SelfLevel, u.SelfGroup = 1, 'D', engine.LevelGroup, 300
+	hold("user seq=9 time=7 name=ALICE on_drop=1 self_match=D self_level=2 self_group=300\n")
+
+	head(engine.KindDay, 0)
+	c.Day().Event, c.Day().Midnight, c.Day().Secret = 'S', 5, 1<<63
+	hold("day seq=9 time=7 event=S midnight=5 secret=9223372036854775808\n")
+
+	head(engine.KindTrading, 0)
+	c.Instrument, c.Trading().State, c.Trading().Reason = 2, 'H', [4]byte{'T', '1', ' ', ' '}
+	hold("trading seq=9 time=7 instrument=2 state=H reason=T1\n")
+
+	head(engine.KindBust, engine.FlagExtension)
+	*c.Bust() = engine.Bust{Header: c.Header, Match: 777, Price: 1_872_500, Qty: 40, Reason: 'E'}
+	*c.Owners() = engine.Owners{
+		Kind:  engine.KindExtension,
+		Maker: engine.Owner{User: 1, Idx: 3, Side: 'S', Ref: 4, ClOrdID: [14]byte{'a', ' ', 'b'}},
+		Taker: engine.Owner{User: 2, Side: 'B', Ref: 5},
+	}
+	hold("bust seq=9 time=7 flags=1 match=777 price=1872500 qty=40 reason=E\n" +
+		"extension maker_user=1 maker_idx=3 maker_side=S maker_ref=4 maker_clordid=\"a b\" taker_user=2 taker_side=B taker_ref=5\n")
+
+	head(engine.KindCancelFor, 0)
+	c.Instrument, c.Side, c.CancelFor().Account, c.CancelFor().Order = engine.AllInstruments, 'B', 3, 44
+	hold("cancelfor seq=9 time=7 instrument=65535 side=B account=3 order=44\n")
+}
+
 func TestJournalVerify(t *testing.T) {
 	dir := writeJournal(t, nil)
 	if got := do(t, 0, "journal", "verify", dir).stdout; got != "intact: 10 commands, 2 fills in 7 blocks, last seq 10, end in 000001.mj at offset 0x8000\n" {

@@ -22,8 +22,8 @@ type sending struct {
 	login  login
 	config *config // nil without -c
 
-	tif, symbol, minQty     string
-	postOnly, hidden        bool
+	how                     instructions
+	symbol                  string
 	decimals                uint8
 	keyFile, keys, flow     string
 	window                  int
@@ -66,10 +66,7 @@ func (s *sending) flags() {
 	fs.StringVar(&s.login.user, "user", "", "who sends")
 	fs.StringVar(&s.keyFile, "key-file", "", "file with the user's key, - for standard input (default: $MATCHER_KEY)")
 	fs.DurationVar(&s.login.patience, "timeout", 10*time.Second, "how long to wait for an answer")
-	fs.StringVar(&s.tif, "tif", "day", "time in force: day, ioc, fok or gtc")
-	fs.BoolVar(&s.postOnly, "post-only", false, "never take")
-	fs.BoolVar(&s.hidden, "hidden", false, "rest undisplayed")
-	fs.StringVar(&s.minQty, "min-qty", "", "trade at least this much at once, with --tif ioc")
+	s.how.flags(fs)
 	fs.StringVar(&s.symbol, "symbol", "", "of the order that cancel or replace mean: only for the scale, with -c")
 	fs.Uint8Var(&s.decimals, "decimals", 4, "decimals of prices where no configuration says")
 	fs.StringVarP(&s.flow, "file", "f", "", "send a flow (format: PROTOCOL.md, section 8), - for standard input. Each user gets a connection, order between users\nis kept. Sending a whole file again, after a crash, is harmless: UserRefNums that were used are ignored\n(but for modify lines, which have none: one that makes an order grow would do so again)")

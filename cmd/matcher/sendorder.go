@@ -3,9 +3,7 @@ package main
 import (
 	"fmt"
 	"strconv"
-	"strings"
 
-	"matcher/core"
 	"matcher/wire/ouch"
 )
 
@@ -55,11 +53,11 @@ func (s *sending) enter(side byte, words []string) (builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	tif, display, err := s.instructions()
+	tif, display, err := s.how.letters()
 	if err != nil {
 		return nil, err
 	}
-	options, err := s.options(in)
+	options, err := s.how.options(in, qty)
 	if err != nil {
 		return nil, err
 	}
@@ -69,36 +67,6 @@ func (s *sending) enter(side byte, words []string) (builder, error) {
 			Capacity: ouch.CapacityPrincipal, Sweep: ouch.No, CrossType: ouch.CrossContinuous, ClOrdID: ouch.ClOrdID(""), Appendage: options,
 		}
 	}, nil
-}
-
-// instructions reads time in force and display.
-func (s *sending) instructions() (tif, display byte, err error) {
-	tif, ok := tifs()[strings.ToLower(s.tif)]
-	if !ok {
-		return 0, 0, &fault{Code: "E2008", What: fmt.Sprintf("--tif %q is no time in force", s.tif), Fix: "day, ioc, fok or gtc"}
-	}
-	if s.hidden {
-		return tif, ouch.DisplayHidden, nil
-	}
-	return tif, ouch.DisplayVisible, nil
-}
-
-// options makes the optional appendage.
-func (s *sending) options(in *core.Instrument) ([]byte, error) {
-	var o ouch.Options
-	if s.minQty != "" {
-		n, err := lots(in, s.minQty)
-		if err != nil {
-			return nil, err
-		}
-		o.Present |= ouch.Tag3MinQty
-		o.MinQty = n
-	}
-	if s.postOnly {
-		o.Present |= ouch.Tag12PostOnly
-		o.PostOnly = ouch.PostOnly
-	}
-	return o.Append(nil), nil
 }
 
 // cancel reads REF [SIZE].
@@ -130,10 +98,10 @@ func (s *sending) replace(words []string) (builder, error) {
 	if m.Price, err = wirePrice(in, words[2]); err != nil {
 		return nil, err
 	}
-	if m.TimeInForce, m.Display, err = s.instructions(); err != nil {
+	if m.TimeInForce, m.Display, err = s.how.letters(); err != nil {
 		return nil, err
 	}
-	if m.Appendage, err = s.options(in); err != nil {
+	if m.Appendage, err = s.how.options(in, m.Quantity); err != nil {
 		return nil, err
 	}
 	return func(next uint32) ouch.Inbound {

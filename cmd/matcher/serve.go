@@ -39,6 +39,14 @@ func serveVerb(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return serverFault(&c.core, err)
 	}
+	desk, err := openDesk(c.core.Journal, s)
+	if err != nil {
+		s.Stop()
+		_, _ = s.Run() // what matters is why it does not go on
+		return err
+	}
+	defer desk.close()
+	say(e, "operators: "+desk.path+", for matcher admin")
 	stop := context.AfterFunc(ctx, s.Stop)
 	defer stop()
 	if len(c.core.Users) == 0 {

@@ -36,7 +36,8 @@ segment = "256MiB"             # size of a journal file
 login_timeout = "1s"           # from the connection to the login
 client_timeout = "15s"         # silence after which a client counts as gone
 heartbeat = "1s"               # the server's own silence before it sends a heartbeat
-cancel_on_disconnect = false   # true comes later
+cancel_on_disconnect = false   # true: a lost connection takes its user's day orders with it, unless the user says otherwise
+recovery_grace = "10s"         # after a start: how long such users have to come back
 
 [auth]
 users = "users.toml"           # written by: matcher user add NAME
@@ -49,6 +50,16 @@ tick = "0.01"                  # decimals are strings: they are exact
 lot = "1"                      # quantities on the wire are whole lots
 max_qty = "999999"             # largest order
 # max_price = "199999.99"      # largest limit price; the default is the largest that OUCH can carry
+# policy = "price-time"        # or pro-rata: a level is shared by proportion; what follows is for that
+# fifo_percent = 40            #   of an order, in order of time first
+# top_percent = 20             #   of an order, for the order that made the best price, before all
+# top_max = "500"              #   the most that it gets ahead of others
+# min_alloc = "2"              #   smaller shares become none
+# max_slices = 100             # how often an iceberg may show its display quantity
+# max_pegs = 256               # live pegged and midpoint orders
+# max_stops = 10_000           # pending stop orders
+# collar = "5%"                # how far from the last trade market orders and stops may trade; or a distance: "0.50"
+# reference = "187.25"         # what the collar is measured from before the first trade
 `
 
 // initVerb writes a first configuration and its secret.
@@ -143,7 +154,10 @@ func (c *config) identities(create bool) error {
 	if len(users) > int(c.core.MaxUsers) {
 		return &fault{Code: "E4105", What: fmt.Sprintf("%s has %s", c.users, count(len(users), "user")), Why: fmt.Sprintf("core.max_users is %d", c.core.MaxUsers)}
 	}
-	c.core.Users = users
+	c.core.Users = nil
+	for _, u := range users {
+		c.core.Users = append(c.core.Users, u.user(c.onDrop))
+	}
 	if len(users) == 0 && !create {
 		return nil
 	}

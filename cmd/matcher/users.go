@@ -4,22 +4,24 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
-	"matcher/core"
+	"github.com/spf13/pflag"
 )
 
-// userVerb adds, lists and revokes users.
+// userVerb adds, changes, lists and revokes users.
 func userVerb(_ context.Context, e *env, args []string) error {
-	words := map[string]func(*env, []string) error{"add": userAdd, "list": userList, "revoke": userRevoke}
-	names := []string{"add", "list", "revoke"}
+	words := map[string]func(*env, []string) error{"add": userAdd, "set": userSet, "list": userList, "revoke": userRevoke}
+	names := []string{"add", "set", "list", "revoke"}
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 		_, err := parse(newFlags("user"), args, 1, 1)
 		return err
 	}
 	do, ok := words[args[0]]
 	if !ok {
-		f := &fault{Code: "E4005", What: fmt.Sprintf("matcher user cannot %q", args[0]), Why: "it can add, list or revoke", Fix: "matcher user list"}
+		f := &fault{Code: "E4005", What: fmt.Sprintf("matcher user cannot %q", args[0]), Why: "it can add, set, list or revoke", Fix: "matcher user list"}
 		if near := nearest(args[0], names); near != "" {
 			f.Fix = strings.TrimSpace("matcher user " + near + " " + quoteAll(args[1:]))
 		}
@@ -28,10 +30,56 @@ func userVerb(_ context.Context, e *env, args []string) error {
 	return do(e, args[1:])
 }
 
+// accountFlags adds the flags that say what an account is like. What it returns takes those that were given.
+func accountFlags(fs *pflag.FlagSet) func(*account) error {
+	keys := map[string]string{}
+	for _, f := range [...]struct{ name, key, usage string }{
+		{"firm", "firm", "up to 4 characters"},
+		{"self-match", "self_match", "what becomes of an order that would trade with its owner's: " + strings.Join(selfMatchWords(), ", ")},
+		{"self-level", "self_level", "who counts as the same owner: account, firm or group (default account)"},
+		{"self-group", "self_group", "number of the group, 1 to 65535, for --self-level group"},
+		{"cancel-on-disconnect", "cancel_on_disconnect", "true or false: day orders go when the connection is lost (default: the configuration's)"},
+	} {
+		fs.String(f.name, "", f.usage)
+		keys[f.name] = f.key
+	}
+	return func(a *account) (err error) {
+		fs.Visit(func(f *pflag.Flag) {
+			key := keys[f.Name]
+			if key == "" || err != nil {
+				return
+			}
+			if u := a.set(key, f.Value.String()); u != nil {
+				code := "E4004"
+				if u.code == "E4112" {
+					code = u.code
+				}
+				err = &fault{Code: code, What: fmt.Sprintf("--%s: %q cannot be used", f.Name, f.Value), Why: u.why, Fix: u.fix}
+			}
+		})
+		if fs.Changed("self-level") && a.level != "group" && !fs.Changed("self-group") {
+			a.group = 0 // that of the level before
+		}
+		if err == nil && a.lonely() != "" {
+			err = &fault{Code: "E4004", What: "self-trade prevention of " + a.name + " is not whole", Why: a.lonely(), Fix: "--self-level group --self-group 1"}
+		}
+		return err
+	}
+}
+
+// called finds an account by its name, -1 if there is none.
+func called(users []account, name string) int {
+	return slices.IndexFunc(users, func(u account) bool { return u.name == name })
+}
+
+func noUser(name string) *fault {
+	return &fault{Code: "E4111", What: "there is no user " + name, Fix: "matcher user list"}
+}
+
 func userAdd(e *env, args []string) error {
 	fs := newFlags("user add")
 	file := fs.StringP("config", "c", "", "the configuration (default "+defaultConfig+")")
-	firm := fs.String("firm", "", "up to 4 characters")
+	like := accountFlags(fs)
 	keyFile := fs.String("key-file", "", "take the key from this file, - for standard input, instead of making one up")
 	asJSON := fs.Bool("json", false, "print an object")
 	words, err := parse(fs, args, 1, 1)
@@ -42,9 +90,9 @@ func userAdd(e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	*firm = strings.ToUpper(*firm)
-	if len(*firm) > 4 || strings.Trim(*firm, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != "" {
-		return &fault{Code: "E4112", What: fmt.Sprintf("%q is no firm", *firm), Why: "up to 4 characters out of A-Z and 0-9"}
+	added := account{name: name}
+	if err := like(&added); err != nil {
+		return err
 	}
 	c, err := loadConfig(e, *file, nil)
 	if err != nil {
@@ -56,11 +104,9 @@ func userAdd(e *env, args []string) error {
 			return err
 		}
 	}
-	err = changeUsers(c.users, func(users []core.User) ([]core.User, error) {
-		for _, u := range users {
-			if u.Name == name {
-				return nil, &fault{Code: "E4111", What: "the user " + name + " is there already", Fix: "matcher user revoke " + name}
-			}
+	err = changeUsers(c.users, func(users []account) ([]account, error) {
+		if called(users, name) >= 0 {
+			return nil, &fault{Code: "E4111", What: "the user " + name + " is there already", Fix: "matcher user revoke " + name, Or: "matcher user set " + name + " ...   changes the account"}
 		}
 		if len(users) >= int(c.core.MaxUsers) {
 			return nil, &fault{Code: "E4105", What: fmt.Sprintf("%s: there are %d users already", c.users, len(users)), Why: fmt.Sprintf("core.max_users is %d", c.core.MaxUsers)}
@@ -69,7 +115,8 @@ func userAdd(e *env, args []string) error {
 		if err != nil {
 			return nil, err
 		}
-		return append(users, core.User{Name: name, Firm: *firm, Hash: hashKey(secret, name, key)}), nil
+		added.hash = hashKey(secret, name, key)
+		return append(users, added), nil
 	})
 	if err != nil {
 		return err
@@ -84,7 +131,7 @@ func userAdd(e *env, args []string) error {
 			User string `json:"user"`
 			Firm string `json:"firm"`
 			Key  string `json:"key"`
-		}{name, *firm, key})
+		}{name, added.firm, key})
 	} else {
 		_, err = fmt.Fprintln(e.Stdout, key)
 	}
@@ -99,6 +146,36 @@ func userAdd(e *env, args []string) error {
 		}
 	}
 	return nil
+}
+
+// userSet changes what an account is like; its key stays.
+func userSet(e *env, args []string) error {
+	fs := newFlags("user set")
+	file := fs.StringP("config", "c", "", "the configuration (default "+defaultConfig+")")
+	like := accountFlags(fs)
+	words, err := parse(fs, args, 1, 1)
+	if err != nil {
+		return err
+	}
+	name, err := userName(words[0])
+	if err != nil {
+		return err
+	}
+	c, err := loadConfig(e, *file, nil)
+	if err != nil {
+		return err
+	}
+	err = changeUsers(c.users, func(users []account) ([]account, error) {
+		i := called(users, name)
+		if i < 0 {
+			return nil, noUser(name)
+		}
+		return users, like(&users[i])
+	})
+	if err == nil {
+		say(e, "changed "+name+"; a running server knows it after a restart")
+	}
+	return err
 }
 
 func userList(e *env, args []string) error {
@@ -116,20 +193,44 @@ func userList(e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	for _, u := range users {
+	for i := range users {
 		if *asJSON {
-			err = json.NewEncoder(e.Stdout).Encode(struct {
-				User string `json:"user"`
-				Firm string `json:"firm"`
-			}{u.Name, u.Firm})
+			err = json.NewEncoder(e.Stdout).Encode(users[i].object())
 		} else {
-			_, err = fmt.Fprintf(e.Stdout, "%-6s %s\n", u.Name, u.Firm)
+			_, err = fmt.Fprintf(e.Stdout, "%-6s %s\n", users[i].name, users[i].text())
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// text is what an account is like, on a line.
+func (a *account) text() string {
+	text := a.firm
+	for _, part := range [...]struct{ key, value string }{
+		{"self_match", a.match}, {"self_level", a.level}, {"self_group", strconv.Itoa(int(a.group))}, {"cancel_on_disconnect", a.onDrop},
+	} {
+		if part.value != "" && part.value != "0" {
+			text += " " + part.key + "=" + part.value
+		}
+	}
+	return text
+}
+
+// accountObject is an account as JSON, without its hash.
+type accountObject struct {
+	User   string `json:"user"`
+	Firm   string `json:"firm"`
+	Match  string `json:"self_match,omitempty"`
+	Level  string `json:"self_level,omitempty"`
+	Group  uint16 `json:"self_group,omitempty"`
+	OnDrop string `json:"cancel_on_disconnect,omitempty"`
+}
+
+func (a *account) object() accountObject {
+	return accountObject{a.name, a.firm, a.match, a.level, a.group, a.onDrop}
 }
 
 func userRevoke(e *env, args []string) error {
@@ -147,13 +248,12 @@ func userRevoke(e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	err = changeUsers(c.users, func(users []core.User) ([]core.User, error) {
-		for i, u := range users {
-			if u.Name == name {
-				return append(users[:i:i], users[i+1:]...), nil
-			}
+	err = changeUsers(c.users, func(users []account) ([]account, error) {
+		i := called(users, name)
+		if i < 0 {
+			return nil, noUser(name)
 		}
-		return nil, &fault{Code: "E4111", What: "there is no user " + name, Fix: "matcher user list"}
+		return append(users[:i:i], users[i+1:]...), nil
 	})
 	if err == nil {
 		say(e, "revoked "+name+"; a running server knows it after a restart")

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+
+	"matcher/core"
 )
 
 // venue makes a directory with a first configuration and returns the configuration's path.
@@ -76,7 +79,7 @@ func TestUserAddListRevoke(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if users[0].Hash != hashKey(secret, "ALICE", strings.ToLower(key)) {
+	if users[0].hash != hashKey(secret, "ALICE", strings.ToLower(key)) {
 		t.Error("the hash is not that of the key in upper case")
 	}
 	if o := do(t, exitConfig, "user", "add", "Alice", "-c", file); !strings.Contains(o.stderr, "error E4111: the user ALICE is there already") {
@@ -133,6 +136,71 @@ func TestUserKeyGiven(t *testing.T) {
 	}
 }
 
+// TestUserAccounts: what an account is like is kept, told, changed and given to the server.
+func TestUserAccounts(t *testing.T) {
+	dir, file := venue(t)
+	do(t, 0, "user", "add", "ALICE", "-c", file, "--firm", "alfa", "--self-match", "decrement", "--self-level", "group", "--self-group", "1234", "--cancel-on-disconnect", "true")
+	do(t, 0, "user", "add", "BOB", "-c", file, "--self-match", "none", "--cancel-on-disconnect", "false")
+	do(t, 0, "user", "add", "CAROL", "-c", file)
+	if o := do(t, 0, "user", "list", "-c", file); o.stdout != "ALICE  ALFA self_match=decrement self_level=group self_group=1234 cancel_on_disconnect=true\n"+
+		"BOB     self_match=none cancel_on_disconnect=false\nCAROL  \n" {
+		t.Errorf("%q", o.stdout)
+	}
+	o := do(t, 0, "user", "list", "-c", file, "--json")
+	in(t, o.stdout, `{"user":"ALICE","firm":"ALFA","self_match":"decrement","self_level":"group","self_group":1234,"cancel_on_disconnect":"true"}`)
+	before, err := loadUsers(filepath.Join(dir, "users.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		onDrop bool
+		want   core.User
+	}{
+		{"ALICE", false, core.User{Name: "ALICE", Firm: "ALFA", OnDrop: true, SelfMatch: 'D', SelfLevel: 2, SelfGroup: 1234}},
+		{"BOB", true, core.User{Name: "BOB"}},
+		{"CAROL", true, core.User{Name: "CAROL", OnDrop: true}},
+		{"CAROL", false, core.User{Name: "CAROL"}},
+	} {
+		u := before[called(before, c.name)]
+		c.want.Hash = u.hash
+		if got := u.user(c.onDrop); got != c.want {
+			t.Errorf("%s is %+v, want %+v", c.name, got, c.want)
+		}
+	}
+
+	do(t, 0, "user", "set", "alice", "-c", file, "--self-match", "both", "--self-level", "firm")
+	do(t, 0, "user", "set", "BOB", "-c", file, "--firm", "beta")
+	after, err := loadUsers(filepath.Join(dir, "users.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := before
+	want[0].match, want[0].level, want[0].group, want[1].firm = "both", "firm", 0, "BETA"
+	if !slices.Equal(after, want) {
+		t.Errorf("got  %+v\nwant %+v", after, want)
+	}
+	for _, c := range []struct {
+		code int
+		want string
+		args []string
+	}{
+		{exitUsage, `error E4004: --self-match: "old" cannot be used`, []string{"add", "DAVE", "--self-match", "old"}},
+		{exitUsage, "error E4004: self-trade prevention of DAVE is not whole\n  why   level group needs a group", []string{"add", "DAVE", "--self-level", "group"}},
+		{exitUsage, `error E4004: --cancel-on-disconnect: "maybe" cannot be used`, []string{"set", "BOB", "--cancel-on-disconnect", "maybe"}},
+		{exitUsage, "error E4004: self-trade prevention of BOB is not whole\n  why   a group needs level group", []string{"set", "BOB", "--self-group", "7"}},
+		{exitConfig, "error E4111: there is no user DAVE", []string{"set", "DAVE", "--firm", "X"}},
+		{exitConfig, "error E4112: ", []string{"set", "BOB", "--firm", "TOOLONG"}},
+	} {
+		if o := do(t, c.code, append(append([]string{"user"}, c.args...), "-c", file)...); !strings.Contains(o.stderr, c.want) {
+			t.Errorf("%s\nwant %s", o.stderr, c.want)
+		}
+	}
+	if again, err := loadUsers(filepath.Join(dir, "users.toml")); err != nil || !slices.Equal(again, want) {
+		t.Errorf("what was refused changed something: %+v, %v", again, err)
+	}
+}
+
 func TestUserNames(t *testing.T) {
 	_, file := venue(t)
 	for _, name := range []string{"", "SEVENCH", "A B", "A-B", "É"} {
@@ -153,6 +221,11 @@ func TestUsersFileFaults(t *testing.T) {
 		{"name", "[[user]]\nname = \"TOOLONGNAME\"\n", "E4108", "u:2:1: user.name is not what it should be"},
 		{"firm", "[[user]]\nfirm = \"TOOLONG\"\n", "E4108", "u:2:1: user.firm is not what it should be"},
 		{"hash", "[[user]]\nhash = \"ab\"\n", "E4108", "u:2:1: user.hash is not what it should be"},
+		{"prevention", "[[user]]\nself_match = \"olddest\"\n", "E4108", "u:2:1: user.self_match is not what it should be"},
+		{"level", "[[user]]\nself_level = \"desk\"\n", "E4108", "u:2:1: user.self_level is not what it should be"},
+		{"group number", "[[user]]\nself_group = 65536\n", "E4108", "u:2:1: user.self_group is not what it should be"},
+		{"on disconnect", "[[user]]\ncancel_on_disconnect = \"maybe\"\n", "E4108", "u:2:1: user.cancel_on_disconnect is not what it should be"},
+		{"no group", "[[user]]\nname = \"A\"\nhash = \"" + hash + "\"\nself_level = \"group\"\n", "E4108", "u:1:3: self-trade prevention of A is not whole"},
 		{"no hash", "[[user]]\nname = \"A\"\n", "E4108", "u:1:3: this [[user]] has no name or no hash"},
 		{"twice", "[[user]]\nname = \"A\"\nhash = \"" + hash + "\"\n[[user]]\nname = \"a\"\nhash = \"" + hash + "\"\n", "E4107", "u:4:3: the user A is there already"},
 	} {

@@ -88,16 +88,12 @@ func oneOf(s string, words ...string) *unfit {
 	return u
 }
 
-func setCancelOnDisconnect(_ *config, s string) *unfit {
-	switch s {
-	case "false":
-		return nil
-	case "true":
-		u := later("cancel on disconnect comes later: until then orders stay when a connection is lost")
-		u.fix = "cancel_on_disconnect = false"
-		return u
+func setBool(to *bool, s string) *unfit {
+	if s != "false" && s != "true" {
+		return oneOf(s, "false", "true")
 	}
-	return oneOf(s, "false", "true")
+	*to = s == "true"
+	return nil
 }
 
 // setCount takes a whole number from least to most.

@@ -18,7 +18,7 @@ func (t *Twin) refresh(o *order) {
 	ev.Reason, ev.Qty, ev.Link = 'R', uint32(o.slice), before
 }
 
-// extra is what an iceberg of some size counts for beside itself toward the limit of live orders: the slices that may
+// slices is what an iceberg of some size counts for beside itself toward the limit of live orders: the slices that may
 // follow the first (rule 2.6).
 func (r *reserve) slices(open int64) int64 {
 	if r.floor == 0 || open <= r.floor {

@@ -49,6 +49,9 @@ func TestCommandFaults(t *testing.T) {
 		"", "tick tock", "1: enter", "1: enter x buy 10 AAPL 10.00", "1: enter 1 buy 10 AAPL 10.00001", "1: dance", "dance",
 		"1: enter 1 buy 10 AAPL 10.00 floor=1", "1: cancel 1 at 5", "at noon", "1: enter 1 buy 10 AAPL 10.00 tif=XY",
 		"1: query side=B", "1: masscancel 1 minqty=5", "x: query", "1: enter 1 buy 10 AAPL 10.00 expire=late",
+		"1: enter 1 buy 10 AAPL 10.00 pegoffset=300000.00", "1: enter 1 buy 10 AAPL 10.00 trail=--1.00", "1: account FRMA level=all",
+		"1: account FRMA idx=1", "halt", "halt AAPL why=T1", "bust 1 AAPL 10 10.00 E", "bust 1 AAPL 10 10.00 E maker=1/1 taker=2/1/B",
+		"bust 1 AAPL 10 10.00 E maker=1/1/S/0/a/b taker=2/1/B", "cancelfor firm=FRMA", "openday S", "closeday now",
 	} {
 		if _, _, err := twin.NewNotation().Command(line); err == nil {
 			t.Errorf("line %q was taken", line)
@@ -61,7 +64,10 @@ func FuzzCommand(f *testing.F) {
 	for _, line := range []string{
 		"at 09:30:00.5", "1: enter 7 buy 100 AAPL 10.00 ioc minqty=5 postonly=R", "1: replace 7 with 8 100 market hidden",
 		"1: cancel 8 to 50 idx=3", "1: modify 8 short 120", "1: masscancel 9 symbol=AAPL side=S firm=FRMA group=2",
-		"1: refused 12 0x0F", "tick", "gate closed", "restart S", "1: account FRMB", "1: query",
+		"1: refused 12 0x0F", "tick", "gate closed", "restart S", "1: account FRMB level=group group=3", "1: query",
+		"1: enter 7 buy 100 AAPL market pricetype=R pegoffset=-0.01 maxfloor=10 random=3 aiq=D aiqgroup=AB exempt=Y",
+		"1: enter 7 buy 100 AAPL market stop=10.00 trigger=B trail=0.05", "halt AAPL reason=T1", "resume AAPL", "closeday",
+		"openday SESSION2 secret=7", "bust 3 AAPL 100 10.00 E maker=1/7/B taker=2/1/S/1/abc", "cancelfor symbol=AAPL side=S user=1 order=3",
 	} {
 		f.Add(line)
 	}

@@ -59,6 +59,9 @@ func (t *Twin) defineUser(u *engine.User) {
 // day opens or ends a trading day: every user is told, in order of index. This version has one day for good: nothing is
 // cancelled at its end (rule 5.8), and UserRefNum never starts again (rule 11.6).
 func (t *Twin) day(d *engine.Day) {
+	if t.today == (d.Event == 'S') {
+		return
+	}
 	t.today = d.Event == 'S'
 	if t.today {
 		t.session, t.secret = d.Session, d.Secret

@@ -40,7 +40,8 @@ func NewNotation() *Notation { return &Notation{time: opening, said: opening} }
 // AAPL and MSFT are plain. TINY has a tick of 0.05, a highest price of 0.30 and at most 100 lots. PRORATA shares in
 // proportion, shares below 2 lots are none. MIXED gives a quarter, at most 20 lots, to the top order, and 40 % by time.
 // COLLAR lets market orders go 0.05 from the last trade, 10.00 before there is one; it takes 3 pegs, 3 pending stops and
-// icebergs of 4 slices. FINE has a tick of 0.0001 and a collar of 0.01 %.
+// icebergs of 4 slices. FINE has a tick of 0.0001, a highest price of 20.00 and a collar of
+// 0.01 %.
 func Setup(maxOrders uint32) []engine.Command {
 	cmds := make([]engine.Command, 0, 16)
 	add := func(kind engine.Kind) *engine.Command {
@@ -84,7 +85,7 @@ func instrumentCell(cmd *engine.Command, symbol string) {
 		c := terms()
 		c.Collar, c.Reference, c.MaxPegs, c.MaxStops, c.MaxSlices = 500, 100_000, 3, 3, 4
 	case "FINE":
-		in.Tick = 1
+		in.Tick, in.MaxPrice = 1, 200_000
 		terms().CollarBP = 1
 	}
 }
