@@ -288,30 +288,20 @@ func (m *market) best(side book.Side, none int64) int64 {
 	return none
 }
 
-// engine_query_depth_at looks at more and more levels until it has passed the price.
+// engine_query_depth_at is what rests up to a price less what rests up to the one before.
 //
 //export engine_query_depth_at
 func engine_query_depth_at(price int64, side uint8) uint64 {
-	var levels []book.Level
-	for n := 8; ; n *= 4 {
-		levels = it.book.Depth(levels[:0], book.Side(side), n)
-		for _, l := range levels {
-			if int64(l.Price)-middle == price {
-				return l.Qty
-			}
-		}
-		if len(levels) < n || beyond(int64(levels[n-1].Price)-middle, price, side) {
-			return 0
-		}
+	s, before := book.Side(side), price-1
+	if s == book.Buy {
+		before = price + 1
 	}
+	return it.upTo(s, price) - it.upTo(s, before)
 }
 
-// beyond says whether a level lies further from the touch than a price.
-func beyond(level, price int64, side uint8) bool {
-	if book.Side(side) == book.Buy {
-		return level < price
-	}
-	return level > price
+// upTo returns what an aggressor with this limit would find on a side.
+func (m *market) upTo(side book.Side, limit int64) uint64 {
+	return m.book.Fillable(side^1, book.Price(limit+middle), math.MaxUint64)
 }
 
 func main() {}
