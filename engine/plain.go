@@ -36,7 +36,7 @@ func (e *Engine) plain(c *Enter, u *user) bool {
 	ev.Order, ev.Link, ev.Price, ev.Number = e.reference, 0, c.Price, e.number(c.User)
 	ev.ClOrdID = c.ClOrdID
 	ev.Reason, ev.TIF, ev.Display, ev.Capacity, ev.Cross, ev.Shown = 0, c.TIF, 'Y', c.Capacity, 'N', 0
-	e.plainWalk(o, slot, in, side, price, c.Qty)
+	e.plainWalk(o, slot, in, side, price, c.Qty, c.TIF)
 	return true
 }
 
@@ -66,7 +66,7 @@ func (e *Engine) plainReplace(c *Replace, u *user, o *order, slot book.Slot) boo
 	ev.Order, ev.Link, ev.Price, ev.Number = e.reference, before, c.Price, e.number(c.User)
 	ev.ClOrdID = c.ClOrdID
 	ev.Reason, ev.TIF, ev.Display, ev.Capacity, ev.Cross, ev.Shown = 0, c.TIF, 'Y', n.capacity, 'N', 0
-	e.plainWalk(o, slot, in, side, price, qty)
+	e.plainWalk(o, slot, in, side, price, qty, c.TIF)
 	return true
 }
 
@@ -93,14 +93,13 @@ func (e *Engine) plainTerms(u *user, h *Header, tif, display uint8, wire uint64)
 }
 
 // plainWalk takes an order to market that has its slot but no names yet, and rests what is left of it.
-func (e *Engine) plainWalk(o *order, slot book.Slot, in *instrument, side book.Side, price book.Price, left uint32) {
+func (e *Engine) plainWalk(o *order, slot book.Slot, in *instrument, side book.Side, price book.Price, left uint32, tif uint8) {
 	if in.book.Crosses(side, price) {
 		fills, rest := in.book.Match(e.fills[:0], side, price, book.Qty(left))
 		e.fills = fills
 		e.executed(o, in, left)
 		left = uint32(rest)
 	}
-	tif := e.names[slot].tif
 	if left == 0 || tif == tifIOC {
 		if left != 0 {
 			ev := e.tell('C', o, uint64(price)*in.tick)
