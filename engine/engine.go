@@ -37,6 +37,7 @@ package engine
 
 import (
 	"math"
+	"unsafe"
 
 	"matcher/book"
 )
@@ -112,6 +113,7 @@ type instrument struct {
 // user is one account.
 type user struct {
 	last0    uint32 // last UserRefNum of channel 0
+	base     uint32 // where the names of its orders begin (refTable)
 	rare     bool   // disabled, or prevents self-trades by default: not for the short way
 	disabled bool   // kill switch (rule 9.8)
 	hashed
@@ -137,6 +139,17 @@ func New() *Engine {
 // Salt makes the places of orders in memory unpredictable, so that no client can choose UserRefNums that collide. It shows
 // in nothing but time: events, state and hashes are the same for every salt. It is called before the first command.
 func (e *Engine) Salt(salt uint64) { e.salt = salt }
+
+// Memory calls visit with the memory that every order touches: address and size. Whoever runs a venue may want it in place,
+// in large pages, before the first order.
+func (e *Engine) Memory(visit func(address, size uintptr)) {
+	if e.orders == nil {
+		return
+	}
+	visit(uintptr(unsafe.Pointer(e.orders.Data(0))), uintptr(e.orders.Cap())*book.OrderSize)
+	visit(uintptr(unsafe.Pointer(unsafe.SliceData(e.names))), uintptr(len(e.names))*unsafe.Sizeof(name{}))
+	visit(uintptr(unsafe.Pointer(unsafe.SliceData(e.refs.places))), uintptr(len(e.refs.places))*unsafe.Sizeof(uint32(0)))
+}
 
 // channels is how many numbering channels (tag 28) an account has.
 const channels = 256
