@@ -218,7 +218,7 @@ func (e *Engine) executed(o *order, in *instrument, leaves uint32) {
 
 // printed keeps the last trade price of before the command: what collars are measured from.
 func (in *instrument) printed(e *Engine) {
-	if in.anchorSeq != e.seq {
-		in.anchor, in.anchorSeq = in.last, e.seq
+	if in.anchored != e.works {
+		in.anchor, in.anchored = in.last, e.works
 	}
 }
