@@ -14,10 +14,10 @@ import (
 
 // The sizes that the package comment tells.
 var (
-	_ [64]byte = [unsafe.Sizeof(node{})]byte{}
-	_ [16]byte = [unsafe.Sizeof(queue{})]byte{}
-	_ [16]byte = [unsafe.Sizeof(block{})]byte{}
-	_ [16]byte = [unsafe.Sizeof(Fill{})]byte{}
+	_ [OrderSize]byte = [unsafe.Sizeof(node{})]byte{}
+	_ [16]byte        = [unsafe.Sizeof(queue{})]byte{}
+	_ [16]byte        = [unsafe.Sizeof(block{})]byte{}
+	_ [16]byte        = [unsafe.Sizeof(Fill{})]byte{}
 
 	_ [280]byte = [unsafe.Sizeof(page{})]byte{}
 )

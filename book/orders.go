@@ -59,6 +59,9 @@ type node struct {
 	data   Data
 }
 
+// OrderSize is the memory of one order, in bytes. Orders lie side by side in the order of their slots.
+const OrderSize = 64
+
 // Data is what whoever takes a slot keeps beside the order, in the same cache line. The book never reads it.
 type Data [4]uint64
 

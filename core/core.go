@@ -184,6 +184,7 @@ func (s *Server) open(cfg *Config) (_ *loop, err error) {
 	if err := l.begin(cfg, found); err != nil {
 		return nil, err
 	}
+	l.engine.Memory(ring.Prefault) // no order that trades waits for a page
 	l.conns.listen(l)
 	s.report = fmt.Sprintf("%s; %s; %s; %s", features(l.kernel), cpu, l.disk, found)
 	return l, nil

@@ -125,9 +125,6 @@ func anyOrder(random *rand.Rand, ref uint32) engine.Command {
 	if random.IntN(5) == 0 {
 		give(engine.Tag29AIQ)
 		x.AIQ = "OWDYB"[random.IntN(5)]
-		if x.PriceType == 'M' && x.AIQ == 'O' {
-			x.AIQ = 'B'
-		}
 	}
 	return c
 }

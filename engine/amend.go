@@ -37,7 +37,7 @@ func (e *Engine) modify(c *Cancel) {
 		return
 	}
 	size, leaves := c.Qty-o.used, e.leaves(o, slot)
-	if size > leaves && !e.mayGrow(o, slot, size) {
+	if size > leaves && !e.mayGrow(o, slot, size, c.Qty) {
 		return
 	}
 	o.side = c.Side
@@ -52,8 +52,9 @@ func (e *Engine) modify(c *Cancel) {
 	}
 }
 
-// mayGrow says whether the owner of an order may add to it now: growth is new interest, and an iceberg's takes room.
-func (e *Engine) mayGrow(o *order, slot book.Slot, size uint32) bool {
+// mayGrow says whether the owner of an order may add to it now: growth is new interest, and an iceberg's takes room. The
+// limit of slices is judged by the total, as at entry.
+func (e *Engine) mayGrow(o *order, slot book.Slot, size, total uint32) bool {
 	in := &e.instruments[o.instrument]
 	if e.closed || in.state != 0 || e.users[o.user].disabled {
 		return false
@@ -63,7 +64,7 @@ func (e *Engine) mayGrow(o *order, slot book.Slot, size uint32) bool {
 	}
 	c := &e.cold[slot]
 	full := uint64(e.orders.Live()) + uint64(e.slices) - uint64(c.slices) + slicesOf(size, c.floor, c.random)
-	return uint64(size) <= uint64(c.floor)*uint64(in.terms.MaxSlices) && full <= uint64(e.orders.Cap())
+	return uint64(total) <= uint64(c.floor)*uint64(in.terms.MaxSlices) && full <= uint64(e.orders.Cap())
 }
 
 func (e *Engine) modified(o *order, slot book.Slot, leaves uint32) {

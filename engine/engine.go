@@ -37,6 +37,7 @@ package engine
 
 import (
 	"math"
+	"unsafe"
 
 	"matcher/book"
 )
@@ -50,6 +51,7 @@ type Engine struct {
 	match     uint64 // last match number given
 	priority  uint64 // last time priority given
 	fillCount uint64
+	works     uint64 // commands, and expiry sweeps before them, so far: each settles by itself
 	slices    uint32 // what live icebergs count beside their orders (rule 2.6)
 	closed    bool   // no day is open, or order entry is closed for all
 
@@ -100,8 +102,8 @@ type instrument struct {
 	hashed
 	unsettled bool
 	last      uint64 // price of the last trade, 0 none
-	anchor    uint64 // last as it was before the command anchorSeq
-	anchorSeq uint64
+	anchor    uint64 // last as it was before the command, or the sweep before it, that Engine.works numbers so
+	anchored  uint64
 
 	top   [2]book.Slot // by side: the top order (rule 10.2)
 	watch *watch       // nil until the first order that moves by itself
@@ -112,6 +114,7 @@ type instrument struct {
 // user is one account.
 type user struct {
 	last0    uint32 // last UserRefNum of channel 0
+	base     uint32 // where the names of its orders begin (refTable)
 	rare     bool   // disabled, or prevents self-trades by default: not for the short way
 	disabled bool   // kill switch (rule 9.8)
 	hashed
@@ -138,6 +141,17 @@ func New() *Engine {
 // in nothing but time: events, state and hashes are the same for every salt. It is called before the first command.
 func (e *Engine) Salt(salt uint64) { e.salt = salt }
 
+// Memory calls visit with the memory that every order touches: address and size. Whoever runs a venue may want it in place,
+// in large pages, before the first order.
+func (e *Engine) Memory(visit func(address, size uintptr)) {
+	if e.orders == nil {
+		return
+	}
+	visit(uintptr(unsafe.Pointer(e.orders.Data(0))), uintptr(e.orders.Cap())*book.OrderSize)
+	visit(uintptr(unsafe.Pointer(unsafe.SliceData(e.names))), uintptr(len(e.names))*unsafe.Sizeof(name{}))
+	visit(uintptr(unsafe.Pointer(unsafe.SliceData(e.refs.places))), uintptr(len(e.refs.places))*unsafe.Sizeof(uint32(0)))
+}
+
 // channels is how many numbering channels (tag 28) an account has.
 const channels = 256
 
@@ -151,6 +165,7 @@ func (e *Engine) Apply(events []Event, cmd *Command) []Event {
 		panic("engine: a command out of order")
 	}
 	e.seq, e.time = cmd.Seq, cmd.Time
+	e.works++
 	e.out = events
 	if e.due <= e.time && cmd.Kind != KindRestart { // a Restart may begin new streams: what expires is told in those
 		e.expire()
@@ -199,6 +214,7 @@ func (e *Engine) expire() {
 	if len(e.unsettled) != 0 {
 		e.settle()
 	}
+	e.works++
 }
 
 // Deadline returns the earliest time at which an order expires, and false if none does. The caller sees to it that a

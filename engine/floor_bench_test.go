@@ -236,6 +236,7 @@ func (l *floorLoad) bench(b *testing.B, every int, output bool) {
 	var spent time.Duration
 	for range b.N {
 		v := newHall(floorAccounts, l.orders, floorTick)
+		v.Memory(prefault)
 		l.run(v, l.cells[:l.before], 0, false)
 		debug.FreeOSMemory() // and not while the clock runs
 		start := time.Now()

@@ -79,7 +79,7 @@ func (e *Engine) userTerm(index uint16) uint64 {
 
 // bookTerm covers an instrument: its orders and what it remembers beside them.
 func (e *Engine) bookTerm(in *instrument) uint64 {
-	h := in.book.Hash() + mum(in.last^k1, uint64(in.state)^k2)
+	h := in.book.Hash() + mum(in.last^k1, uint64(in.state)^symbolKey(in.def.Symbol)<<8^k2)
 	if in.tops {
 		h += mum(e.at(in.top[0]).reference^k2, e.at(in.top[1]).reference^k3)
 	}

@@ -277,10 +277,8 @@ func (e *Engine) offer(in *instrument, slot book.Slot) {
 			in.book.Reduce(slot, book.Qty(t.open-left))
 		}
 		e.kill(slot, 'Q')
-	default:
-		if left != t.open {
-			in.book.Reduce(slot, book.Qty(t.open-left))
-		}
+	case left != t.open: // else only own makers were cancelled
+		in.book.Reduce(slot, book.Qty(t.open-left))
 		e.rests(o, 0)
 	}
 }

@@ -37,6 +37,7 @@ type slice struct {
 	reserve uint32
 	count   uint32 // refreshes so far
 	share   uint32 // of the aggressor: see prorata.go
+	fresh   bool   // refreshed in this walk: no top order any more
 }
 
 // walker is an aggressor on its way through the makers.
@@ -151,6 +152,7 @@ func (w *walker) fill(s book.Slot, n uint32, price uint64) {
 func (w *walker) refresh(x slice) {
 	c := &w.e.cold[x.slot]
 	x.count++
+	x.fresh = true
 	x.shown = min(Slice(w.e.day.Secret, c.entry, x.count, c.floor, c.random), x.reserve)
 	x.reserve -= x.shown
 	w.steps = append(w.steps, step{slot: x.slot, kind: stepRefresh, qty: x.shown})

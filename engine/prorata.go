@@ -130,7 +130,7 @@ func (w *walker) allot(shown uint64) {
 	for i := range w.level {
 		x := &w.level[i]
 		x.share = 0
-		if terms.TopPercent != 0 && w.in.top[w.side] == x.slot {
+		if terms.TopPercent != 0 && w.in.top[w.side] == x.slot && !x.fresh {
 			n := uint32(uint64(rest) * uint64(terms.TopPercent) / 100)
 			if terms.TopMax != 0 {
 				n = min(n, terms.TopMax)

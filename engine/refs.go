@@ -1,67 +1,59 @@
 package engine
 
 import (
-	"math/bits"
-
 	"matcher/book"
 )
 
-// refTable finds the slot of a live order by (user, channel, UserRefNum). A name has four places in one cache line; sixteen
-// neighbouring UserRefNums share that line, for a client counts upwards. An entry is a slot and six bits of the name, so that
-// hardly ever an order is looked at in vain: the order says whether it is the one that was meant. A name whose places are all
-// taken (about one in a hundred when the venue is full) goes to a second, small table.
+// refTable finds the slot of a live order by (user, channel, UserRefNum). Clients count UserRefNums upwards, so they are used
+// as an index: every account has a secret place where its names begin, and from there on neighbouring names lie side by
+// side. Regions of accounts overlap; a name has four places, about a quarter of the table apart, and takes the first that is free.
+// An entry is a slot and six bits of the name, so that hardly ever an order is looked at in vain: the order says whether it
+// is the one that was meant. A name whose places are all taken goes to a second table, which has room for all.
 //
-// Clients choose UserRefNums: two secrets keep them from choosing places.
+// Clients choose UserRefNums, and so, among their own, which meet: those go to the second table, whose places are secret.
 type refTable struct {
-	places []uint32 // slot<<tagBits | tag, 0 free
-	lines  uint64
-	salt   uint64
-	factor uint64
-	rest   []uint32 // open addressing, linear probing
+	places []uint32 // slot<<tagBits | tag, 0 free; twice as many as orders or more, a power of two
+	rest   []uint32 // the same, open addressing, linear probing
 	used   int      // of rest
+	salt   uint64
 }
 
 const (
-	refLine = 16 // places in a cache line
 	tagBits = 6
 	tagMask = 1<<tagBits - 1
 )
 
-// ways are the places of a name in its line, relative to its first.
-var ways = [4]uint64{0, 8, 4, 12}
-
 func newRefTable(orders int, salt uint64) refTable {
-	lines := uint64(orders)*5/2/refLine + 1
-	rest := 64
-	for rest < orders && (rest < 8192 || rest < orders/4) {
-		rest *= 2
+	n := 64
+	for n < 2*orders {
+		n *= 2
 	}
-	return refTable{
-		places: make([]uint32, lines*refLine), lines: lines, rest: make([]uint32, 2*rest),
-		salt: salt ^ k0, factor: mum(salt^k1, k2) | 1,
-	}
+	return refTable{places: make([]uint32, n), rest: make([]uint32, n), salt: salt}
 }
 
-// home returns the first place of a name, and its tag.
-func (t *refTable) home(user uint16, idx uint8, ref uint32) (place uint64, tag uint32) {
-	h := mum((uint64(user)<<40|uint64(idx)<<32|uint64(ref))/refLine^t.salt, t.factor)
-	line, _ := bits.Mul64(h, t.lines)
-	return line*refLine + uint64(ref)%refLine, uint32(h)&tagMask
+// base is where the names of an account begin.
+func (t *refTable) base(user uint16) uint32 { return uint32(mum(t.salt^k0, uint64(user)^k1)) }
+
+// name returns the first place of a name, not yet cut to the size of the table, and its tag.
+func (u *user) name(idx uint8, ref uint32) (place uint32, tag uint32) {
+	return u.base + ref + uint32(idx)*0x9e3779b1, (ref ^ u.base) & tagMask
 }
 
 // get returns 0 if there is no such order.
 func (t *refTable) get(e *Engine, user uint16, idx uint8, ref uint32) book.Slot {
-	if len(t.places) == 0 {
+	n := uint32(len(t.places))
+	if n == 0 {
 		return 0
 	}
-	place, tag := t.home(user, idx, ref)
-	for _, w := range ways {
-		if x := t.places[place^w]; x&tagMask == tag && x != 0 {
+	place, tag := e.users[user].name(idx, ref)
+	for range 4 {
+		if x := t.places[place&(n-1)]; x&tagMask == tag && x != 0 {
 			slot := book.Slot(x >> tagBits)
 			if o := e.at(slot); o.ref == ref && o.user == user && o.idx == idx {
 				return slot
 			}
 		}
+		place += n/4 + 3
 	}
 	if t.used == 0 {
 		return 0
@@ -70,29 +62,28 @@ func (t *refTable) get(e *Engine, user uint16, idx uint8, ref uint32) book.Slot 
 }
 
 func (t *refTable) put(e *Engine, o *order, slot book.Slot) {
-	place, tag := t.home(o.user, o.idx, o.ref)
-	x := uint32(slot)<<tagBits | tag
-	for _, w := range ways {
-		if t.places[place^w] == 0 {
-			t.places[place^w] = x
+	place, tag := e.users[o.user].name(o.idx, o.ref)
+	n, x := uint32(len(t.places)), uint32(slot)<<tagBits|tag
+	for range 4 {
+		if at := &t.places[place&(n-1)]; *at == 0 {
+			*at = x
 			return
 		}
-	}
-	if 4*(t.used+1) > 3*len(t.rest) {
-		panic("engine: names of orders collide as only chosen ones can")
+		place += n/4 + 3
 	}
 	t.rest[t.seek(e, o.user, o.idx, o.ref)] = x
 	t.used++
 }
 
 func (t *refTable) remove(e *Engine, o *order, slot book.Slot) {
-	place, tag := t.home(o.user, o.idx, o.ref)
-	x := uint32(slot)<<tagBits | tag
-	for _, w := range ways {
-		if t.places[place^w] == x {
-			t.places[place^w] = 0
+	place, tag := e.users[o.user].name(o.idx, o.ref)
+	n, x := uint32(len(t.places)), uint32(slot)<<tagBits|tag
+	for range 4 {
+		if at := &t.places[place&(n-1)]; *at == x {
+			*at = 0
 			return
 		}
+		place += n/4 + 3
 	}
 	i := t.seek(e, o.user, o.idx, o.ref)
 	if t.rest[i] != x {
@@ -100,10 +91,10 @@ func (t *refTable) remove(e *Engine, o *order, slot book.Slot) {
 	}
 	t.used--
 	// Close the gap by moving back whatever a probe could no longer reach across it.
-	mask := uint64(len(t.rest) - 1)
+	mask := uint64(n - 1)
 	for j := (i + 1) & mask; t.rest[j] != 0; j = (j + 1) & mask {
 		m := e.at(book.Slot(t.rest[j] >> tagBits))
-		if home := t.restHome(m.user, m.idx, m.ref); (j-home)&mask >= (j-i)&mask {
+		if home := t.home(m.user, m.idx, m.ref); (j-home)&mask >= (j-i)&mask {
 			t.rest[i] = t.rest[j]
 			i = j
 		}
@@ -111,17 +102,18 @@ func (t *refTable) remove(e *Engine, o *order, slot book.Slot) {
 	t.rest[i] = 0
 }
 
-// restHome is where a name is looked for first in rest: neighbours far apart.
-func (t *refTable) restHome(user uint16, idx uint8, ref uint32) uint64 {
-	place, tag := t.home(user, idx, ref)
-	return mum(place^uint64(tag)<<58^t.salt, t.factor^k3) & uint64(len(t.rest)-1)
+// home is where a name is looked for first in rest. Two rounds: one alone would do no more than shift homes that were aimed
+// at without the salt.
+func (t *refTable) home(user uint16, idx uint8, ref uint32) uint64 {
+	key := uint64(user)<<40 | uint64(idx)<<32 | uint64(ref)
+	return mum(mum(key^t.salt, k0)^t.salt, k1) & uint64(len(t.rest)-1)
 }
 
 // seek returns the place of a name in rest, or the free place where it would be.
 func (t *refTable) seek(e *Engine, user uint16, idx uint8, ref uint32) uint64 {
 	mask := uint64(len(t.rest) - 1)
-	_, tag := t.home(user, idx, ref)
-	i := t.restHome(user, idx, ref)
+	_, tag := e.users[user].name(idx, ref)
+	i := t.home(user, idx, ref)
 	for ; t.rest[i] != 0; i = (i + 1) & mask {
 		if t.rest[i]&tagMask == tag {
 			if o := e.at(book.Slot(t.rest[i] >> tagBits)); o.ref == ref && o.user == user && o.idx == idx {

@@ -158,6 +158,7 @@ func (e *Engine) setUser(d *User) {
 	e.users = append(e.users, user{def: *d, last: make([]uint32, channels)})
 	index := uint16(len(e.users) - 1)
 	u := &e.users[index]
+	u.base = e.refs.base(index)
 	u.setRare()
 	e.touchUser(u, index)
 	if e.open {

@@ -202,3 +202,19 @@ func MemoryLock() (soft, hard uint64, err error) {
 	}
 	return limit.Cur, limit.Max, nil
 }
+
+// collapse is MADV_COLLAPSE of madvise(2), which golang.org/x/sys does not name.
+const collapse = 25
+
+// Prefault puts memory in place, in huge pages where the kernel has them, so that nobody waits for a page later. It is a
+// wish: memory for which the kernel does not grant it is as good as before.
+func Prefault(address, size uintptr) {
+	first := (address + pageSize - 1) &^ (pageSize - 1)
+	if address+size < first+pageSize {
+		return
+	}
+	n := (address + size - first) &^ (pageSize - 1)
+	for _, advice := range [...]uintptr{unix.MADV_HUGEPAGE, unix.MADV_POPULATE_WRITE, collapse} {
+		_, _, _ = unix.Syscall(unix.SYS_MADVISE, first, n, advice)
+	}
+}
