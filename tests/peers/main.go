@@ -79,7 +79,7 @@ func run() error {
 		}
 		forget()
 	}
-	t.print(os.Stdout)
+	fmt.Print(t)
 	return t.wrong()
 }
 
@@ -100,7 +100,7 @@ func provide(dir string, s workload.Spec) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer os.Remove(f.Name()) // it is gone when all went well
+	defer func() { _ = os.Remove(f.Name()) }() // it is gone when all went well
 	if err := w.Write(f); err != nil {
 		return "", err
 	}

@@ -68,11 +68,10 @@ func TestTable(t *testing.T) {
 		tb.add(0, specs[0], ns, specs[0].Want)
 		tb.add(1, specs[0], 2*ns, workload.Sum{})
 	}
-	var b strings.Builder
-	tb.print(&b)
+	got := tb.String()
 	for _, want := range []string{"| floor | 20.0 [10.0, 30.0] |", "| rival | 2.00 [2.00, 2.00] |", "rival made other trades"} {
-		if !strings.Contains(b.String(), want) {
-			t.Errorf("%q is not in\n%s", want, b.String())
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
 		}
 	}
 }

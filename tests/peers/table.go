@@ -2,8 +2,8 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"slices"
+	"strings"
 
 	"matcher/tests/peers/workload"
 )
@@ -33,9 +33,10 @@ func (t *table) add(contestant int, s workload.Spec, ns float64, sum workload.Su
 	}
 }
 
-// print writes ns per operation, median [least, greatest], and below them the ratios to the first contestant: of each round,
+// String is ns per operation, median [least, greatest], and below them the ratios to the first contestant: of each round,
 // then their median, so that a machine that changes its speed between two rounds does not matter.
-func (t *table) print(to io.Writer) {
+func (t *table) String() string {
+	to := &strings.Builder{}
 	t.rows(to, "ns per operation", func(i, k int) string {
 		sorted := slices.Sorted(slices.Values(t.ns[i][k]))
 		return fmt.Sprintf("%.1f [%.1f, %.1f]", median(sorted), sorted[0], sorted[len(sorted)-1])
@@ -53,9 +54,10 @@ func (t *table) print(to io.Writer) {
 			fmt.Fprintf(to, "\n%s made other trades than all others.\n", t.names[i])
 		}
 	}
+	return to.String()
 }
 
-func (t *table) rows(to io.Writer, title string, cell func(i, k int) string) {
+func (t *table) rows(to *strings.Builder, title string, cell func(i, k int) string) {
 	fmt.Fprintf(to, "\n| %s |", title)
 	for _, s := range t.specs {
 		fmt.Fprintf(to, " %s |", s.Name)

@@ -85,7 +85,9 @@ func (w *Workload) Write(to io.Writer) error {
 	for i, n := range []uint32{uint32(w.Before), uint32(len(w.Ops) - w.Before), w.MaxID, w.Ticks} {
 		binary.LittleEndian.PutUint32(header[8+4*i:], n)
 	}
-	b.Write(header) // the writer keeps its first error for Flush
+	if _, err := b.Write(header); err != nil {
+		return err
+	}
 	var op [opSize]byte
 	for i := range w.Ops {
 		o := &w.Ops[i]
@@ -93,7 +95,9 @@ func (w *Workload) Write(to io.Writer) error {
 		binary.LittleEndian.PutUint32(op[4:], o.Qty)
 		binary.LittleEndian.PutUint32(op[8:], uint32(o.Price))
 		op[12], op[13] = o.Kind, o.Side
-		b.Write(op[:])
+		if _, err := b.Write(op[:]); err != nil {
+			return err
+		}
 	}
 	return b.Flush()
 }
