@@ -42,7 +42,7 @@ func (u *user) name(idx uint8, ref uint32) (place uint32, tag uint32) {
 // get returns 0 if there is no such order.
 func (t *refTable) get(e *Engine, user uint16, idx uint8, ref uint32) book.Slot {
 	n := uint32(len(t.places))
-	if n == 0 {
+	if n == 0 || int(user) >= len(e.users) {
 		return 0
 	}
 	place, tag := e.users[user].name(idx, ref)

@@ -140,6 +140,7 @@ func (e *Engine) addInstrument(d *Instrument, t Terms) {
 	}
 	e.instruments = append(e.instruments, in)
 	e.symbols.put(d.Symbol, index)
+	e.touchBook(&e.instruments[index], index)
 }
 
 // setUser adds an account, or changes the one of that name.
