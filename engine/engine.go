@@ -51,6 +51,7 @@ type Engine struct {
 	match     uint64 // last match number given
 	priority  uint64 // last time priority given
 	fillCount uint64
+	turn      uint64 // counts commands and sweeps of what expired: each settles by itself
 	slices    uint32 // what live icebergs count beside their orders (rule 2.6)
 	closed    bool   // no day is open, or order entry is closed for all
 
@@ -69,8 +70,8 @@ type Engine struct {
 	triggers  *book.AgendaMemory // of all stops
 	unsettled []uint16           // instruments that the command changed and that have a watch
 	stopQueue []book.Slot        // triggered stops of the instrument that settles, oldest first (rule 7.4)
-	scratch   []book.Slot
-	settling  bool // what enters now was set going by another order
+	scratch   []book.Slot        // orders to be gone through while lists change
+	settling  bool               // what enters now was set going by another order
 
 	symbols     symbolTable
 	rules       Rules
@@ -99,10 +100,10 @@ type instrument struct {
 	state    uint8     // `H` halted, 0 not
 	tops     bool      // a top order is kept track of
 	hashed
-	unsettled bool
-	last      uint64 // price of the last trade, 0 none
-	anchor    uint64 // last as it was before the command anchorSeq
-	anchorSeq uint64
+	unsettled  bool
+	last       uint64 // price of the last trade, 0 none
+	anchor     uint64 // last as it was before anything of anchorTurn
+	anchorTurn uint64
 
 	top   [2]book.Slot // by side: the top order (rule 10.2)
 	watch *watch       // nil until the first order that moves by itself
@@ -164,6 +165,7 @@ func (e *Engine) Apply(events []Event, cmd *Command) []Event {
 		panic("engine: a command out of order")
 	}
 	e.seq, e.time = cmd.Seq, cmd.Time
+	e.turn++
 	e.out = events
 	if e.due <= e.time && cmd.Kind != KindRestart { // a Restart may begin new streams: what expires is told in those
 		e.expire()
@@ -212,6 +214,7 @@ func (e *Engine) expire() {
 	if len(e.unsettled) != 0 {
 		e.settle()
 	}
+	e.turn++
 }
 
 // Deadline returns the earliest time at which an order expires, and false if none does. The caller sees to it that a
