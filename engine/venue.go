@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"unsafe"
 
@@ -61,6 +62,9 @@ func (e *Engine) size(r *Rules) {
 	e.triggers = book.NewAgendaMemory(min(n, warmStops))
 	e.fills = make([]book.Fill, 0, 4096)
 	e.plan.steps = make([]step, 0, 4096)
+	e.plan.again, e.plan.level = make([]slice, 0, 1024), make([]slice, 0, 1024)
+	e.stopQueue = make([]book.Slot, 0, min(n, DefaultMaxStops))
+	e.scratch = make([]book.Slot, 0, min(n, 1024))
 }
 
 // warmStops is for how many pending stops memory is taken at the start. More are served, and allocate.
@@ -211,7 +215,7 @@ func (e *Engine) restart(r *Restart) {
 	if e.open {
 		e.systemAll('S')
 	}
-	for _, slot := range e.byReference() {
+	for _, slot := range e.byReference(func(*order) bool { return true }) {
 		o := e.at(slot)
 		ev := e.tell('A', o, e.price(o, slot))
 		ev.Flags |= EventCarried
@@ -230,21 +234,19 @@ func (e *Engine) renumber() {
 	}
 }
 
-// byReference returns all live orders in order of reference. It is not for the hot path.
-func (e *Engine) byReference() []book.Slot {
-	var all []book.Slot
+// byReference returns the live orders that keep chooses, in order of reference. It looks at all there are, and is not for
+// the hot path. The slice is the engine's, until something settles.
+func (e *Engine) byReference(keep func(o *order) bool) []book.Slot {
+	e.scratch = e.scratch[:0]
 	for i := range e.users {
 		for slot := e.users[i].first; slot != 0; slot = e.at(slot).next {
-			all = append(all, slot)
+			if keep(e.at(slot)) {
+				e.scratch = append(e.scratch, slot)
+			}
 		}
 	}
-	slices.SortFunc(all, func(a, b book.Slot) int {
-		if e.at(a).reference < e.at(b).reference {
-			return -1
-		}
-		return 1
-	})
-	return all
+	slices.SortFunc(e.scratch, func(a, b book.Slot) int { return cmp.Compare(e.at(a).reference, e.at(b).reference) })
+	return e.scratch
 }
 
 // Lookup returns the index of the instrument with a symbol (space padded), 0 if there is none.
