@@ -14,7 +14,11 @@ type watch struct {
 
 	pending [3][2]*book.Agenda // stops by trigger (L B A) and side: the nearest first
 	moves   [3][2]*book.Agenda // trailing ones by the reference beyond which they move
+	leads   [3]lead            // by trigger, while an instrument settles
 }
+
+// lead is how far a reference went since trailing stops last moved after it; zero: they stand where they should.
+type lead struct{ high, low uint64 }
 
 // movers is a list of orders through cold.next and cold.prev.
 type movers struct{ first, last book.Slot }

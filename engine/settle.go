@@ -58,6 +58,7 @@ func (e *Engine) settleOne(in *instrument) {
 			break
 		}
 	}
+	e.catchUp(in)
 	e.stopQueue = e.stopQueue[:0]
 	e.settling = false
 }
