@@ -16,7 +16,7 @@ func triggerIndex(letter uint8) int {
 var triggerLetters = [...]uint8{'L', 'B', 'A'}
 
 // reference returns the wire price that a trigger letter looks at (rule 7.1). False: there is none.
-func (in *instrument) reference(_ book.Side, trigger uint8) (uint64, bool) {
+func (in *instrument) reference(trigger uint8) (uint64, bool) {
 	switch trigger {
 	case 'B':
 		p, ok := in.book.Best(book.Buy)
@@ -168,7 +168,7 @@ func (e *Engine) quotes(in *instrument) {
 		return
 	}
 	for i := 1; i < len(triggerLetters); i++ {
-		if ref, ok := in.reference(book.Buy, triggerLetters[i]); ok {
+		if ref, ok := in.reference(triggerLetters[i]); ok {
 			e.lead(in, i, ref)
 		}
 	}
@@ -192,7 +192,7 @@ func (e *Engine) reached(in *instrument, side book.Side) (book.Slot, bool) {
 		if !ok {
 			continue
 		}
-		ref, ok := in.reference(side, triggerLetters[i])
+		ref, ok := in.reference(triggerLetters[i])
 		if !ok || !triggers(side, int64(ref), stopAt(side, key)) {
 			continue
 		}
