@@ -154,3 +154,23 @@ func BenchmarkWorstStopsThatFail(b *testing.B) {
 	}
 	perUnit(b, spent, stops, "ns/stop")
 }
+
+// BenchmarkWorstShared is an immediate order for one lot at a level of 100,000 orders that share by proportion.
+func BenchmarkWorstShared(b *testing.B) {
+	const resting = 100_000
+	v := newHall(2, resting+16, 1)
+	var c engine.Command
+	*c.AsInstrument() = engine.Instrument{
+		Header: engine.Header{Kind: engine.KindInstrument}, Symbol: [8]byte([]byte("SHARED  ")), Tick: 1, Lot: 1, MaxQty: 1_000_000,
+		Policy: engine.PolicyProRata, MaxPrice: hallMaxPrice,
+	}
+	v.apply(&c)
+	for i := range uint32(resting) {
+		fill(&c, 1, i+1, 'S', 1000, 1_000_000).Instrument = 2
+		v.apply(&c)
+	}
+	repeat(b, v, resting, func(c *engine.Command, ref uint32) {
+		e := fill(c, 2, ref, 'B', 1, 1_000_000).Enter()
+		e.TIF, e.Instrument = '3', 2
+	})
+}
