@@ -1,5 +1,5 @@
 // Package book holds the resting orders of one instrument and matches against them in price-time priority: price first,
-// then displayed before hidden, then time.
+// then displayed before hidden, then time. Orders may also be parked: counted, but in no queue.
 //
 // It owns the order of the queues and the slab in which the orders of all books of an engine lie (Orders). It never reads
 // a clock, does I/O, starts a goroutine, knows an owner or decides what an order type means: it is told what to rest and
@@ -20,8 +20,8 @@
 //
 // # Memory
 //
-// An order takes 64 bytes, half of which are the caller's (Data), a block of 64 prices 1,040, a page 280. The worst order, alone in its page, takes 1,384 bytes
-// and its share of a tree node, about 10. Emptied blocks and pages are used again, last in first out, so that the memory
+// An order takes 64 bytes, half of which are the caller's (Data), a block of 64 prices 1,040, a page 280. The worst order,
+// alone in its page, takes 1,384 bytes and its share of a tree node, about 10. Emptied blocks and pages are used again, last in first out, so that the memory
 // in use follows the flow. Never more blocks or pages are in use than orders are live or prices exist; New reserves the
 // smaller of the two, and from then on nothing is allocated, with one exception: the tree makes nodes for more than 1,024
 // pages when that many are in use for the first time. Reserved memory that is never used is never touched.

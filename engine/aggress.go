@@ -171,7 +171,7 @@ func (e *Engine) bestOpposite(in *instrument, side book.Side) (uint64, bool) {
 // collared returns the limit that the price protection leaves of another (rule 5.10).
 func (in *instrument) collared(e *Engine, side book.Side, limit uint64) uint64 {
 	anchor := in.last
-	if in.anchored == e.works {
+	if in.anchorTurn == e.turn {
 		anchor = in.anchor
 	}
 	if anchor == 0 {
@@ -191,13 +191,17 @@ func (in *instrument) collared(e *Engine, side book.Side, limit uint64) uint64 {
 	return max(limit, anchor-min(anchor, width))
 }
 
+// told is the price that an aggressor's owner is told where it does not trade: of a midpoint order its limit.
+func (t *terms) told(o *order) uint64 {
+	if o.flags&orderMid != 0 {
+		return t.limit
+	}
+	return t.price
+}
+
 // ends cancels what is left of an aggressor that may not rest.
 func (e *Engine) ends(o *order, slot book.Slot, t *terms, left uint32, reason uint8) {
-	price := t.price
-	if o.flags&orderMid != 0 {
-		price = t.limit
-	}
-	ev := e.tell('C', o, price)
+	ev := e.tell('C', o, t.told(o))
 	ev.Qty, ev.Reason = left, uint16(reason)
 	if slot != 0 {
 		e.forget(slot)

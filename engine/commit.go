@@ -94,22 +94,21 @@ func (e *Engine) take(in *instrument, m *order, s *step) {
 func (e *Engine) prevented(o *order, t *terms, s *step, left uint32) {
 	in, m := &e.instruments[o.instrument], e.at(s.slot)
 	e.take(in, m, s)
-	e.lessens(m, t, s, event{leaves: e.leaves(m, s.slot), shown: e.shown(m, s.slot), price: e.price(m, s.slot), liquidity: liquidity(m)})
-	price := t.price
-	if o.flags&orderMid != 0 {
-		price = t.limit
-	}
-	e.lessens(o, t, s, event{leaves: left, price: price, liquidity: takes(o)})
+	e.lessens(m, t, s, loss{
+		leaves: e.leaves(m, s.slot), shown: e.shown(m, s.slot), price: e.price(m, s.slot), liquidity: liquidity(m),
+	})
+	e.lessens(o, t, s, loss{leaves: left, price: t.told(o), liquidity: takes(o)})
 }
 
-// event is what the two messages of a decrement do not share.
-type event struct {
+// loss is what the two messages of a decrement do not share.
+type loss struct {
 	leaves, shown uint32
 	price         uint64
 	liquidity     uint16
 }
 
-func (e *Engine) lessens(o *order, t *terms, s *step, x event) {
+// lessens tells one owner of a decrement: `D`, or `C` for the letter `Y`.
+func (e *Engine) lessens(o *order, t *terms, s *step, x loss) {
 	var ev *Event
 	if t.aiq&^0x20 == 'D' {
 		ev = e.tell('D', o, s.price)

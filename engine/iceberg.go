@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"math/bits"
 
 	"matcher/book"
@@ -8,7 +9,7 @@ import (
 
 // Slice returns the size of the next slice of an iceberg before the reserve caps it (rule 5.4): floor, or with random one of
 // floor-random to floor+random, all alike likely, at least 1. entry is the reference with which the order entered, count is 1
-// for its first refresh. random is below floor.
+// for its first refresh. random is below floor. Where floor+random is more than a quantity can be, the largest stands for the rest.
 func Slice(secret, entry uint64, count, floor, random uint32) uint32 {
 	if random == 0 {
 		return floor
@@ -16,7 +17,7 @@ func Slice(secret, entry uint64, count, floor, random uint32) uint32 {
 	x := mum(secret^k0, entry^k1)
 	x = mum(x^uint64(count), k2)
 	step, _ := bits.Mul64(x, 2*uint64(random)+1)
-	return max(1, floor-random+uint32(step))
+	return uint32(min(math.MaxUint32, max(1, uint64(floor-random)+step)))
 }
 
 // more returns how many orders an iceberg counts beside its one (rule 2.6): the most slices that its reserve can make.

@@ -49,12 +49,11 @@ func (e *Engine) Bustable(match uint64) bool {
 
 // cancelFor cancels orders on behalf of their owners, in order of reference (rule 12.4).
 func (e *Engine) cancelFor(c *CancelFor) {
-	for _, slot := range e.byReference() {
-		o := e.at(slot)
-		if (c.Account == 0 || o.user == c.Account) && (c.Order == 0 || o.reference == c.Order) &&
+	for _, slot := range e.byReference(func(o *order) bool {
+		return (c.Account == 0 || o.user == c.Account) && (c.Order == 0 || o.reference == c.Order) &&
 			(c.Instrument == AllInstruments || o.instrument == c.Instrument) &&
-			(c.Side == 0 || sameSide(c.Side, o.side)) {
-			e.kill(slot, 'S')
-		}
+			(c.Side == 0 || sameSide(c.Side, o.side))
+	}) {
+		e.kill(slot, 'S')
 	}
 }

@@ -33,7 +33,7 @@ const (
 	orderPending                    // a stop before its trigger
 	orderExpires                    // on the agenda of expiries
 	orderPost                       // post-only
-	orderSlip                       // post-only `R`
+	_                               // free
 	orderBound                      // lives by its connection: tag 134 `Y`
 	orderExempt                     // tag 134 `N`
 	orderToLimit                    // came as market-to-limit: a Replace at a market price is one again (rule 9.5)

@@ -14,7 +14,11 @@ type watch struct {
 
 	pending [3][2]*book.Agenda // stops by trigger (L B A) and side: the nearest first
 	moves   [3][2]*book.Agenda // trailing ones by the reference beyond which they move
+	leads   [3]lead            // by trigger, while an instrument settles
 }
+
+// lead is how far a reference went since trailing stops last moved after it; zero: they stand where they should.
+type lead struct{ high, low uint64 }
 
 // movers is a list of orders through cold.next and cold.prev.
 type movers struct{ first, last book.Slot }
@@ -204,14 +208,17 @@ func (e *Engine) again(o *order, slot book.Slot) terms {
 	return t
 }
 
-// mid returns the midpoint, if it lies strictly between the best displayed prices that are no pegs' (rule 6.6).
+// midpoint returns the midpoint, if it lies strictly between the best displayed prices that are no pegs' (rule 6.6), else 0.
 func (in *instrument) midpoint(e *Engine) (uint64, bool) {
 	bid, ask := e.firmQuote(in)
 	if bid == 0 || ask == 0 {
 		return 0, false
 	}
 	m := (bid + ask) / 2
-	return m, bid < m && m < ask
+	if m <= bid || m >= ask {
+		return 0, false
+	}
+	return m, true
 }
 
 // midWith returns the midpoint if orders of a side wait at it.
@@ -280,23 +287,5 @@ func (e *Engine) offer(in *instrument, slot book.Slot) {
 	case left != t.open: // else only own makers were cancelled
 		in.book.Reduce(slot, book.Qty(t.open-left))
 		e.rests(o, 0)
-	}
-}
-
-// newTop notes that an order is about to be displayed at a price; it is the top order if it alone betters what is displayed.
-// When another betters it, it is that no more, for good (rule 10.2).
-func (in *instrument) newTop(side book.Side, slot book.Slot, price book.Price) {
-	best, ok := in.book.Best(side)
-	if !ok || side == book.Buy && price > best || side == book.Sell && price < best {
-		in.top[side] = slot
-	}
-}
-
-// lostTop notes that the slice of an order leaves its queue.
-func (in *instrument) lostTop(slot book.Slot) {
-	for side := range in.top {
-		if in.top[side] == slot {
-			in.top[side] = 0
-		}
 	}
 }

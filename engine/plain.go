@@ -236,9 +236,10 @@ func (e *Engine) executed(o *order, in *instrument, leaves uint32) {
 	e.fillCount += uint64(len(e.fills))
 }
 
-// printed keeps the last trade price of before the command: what collars are measured from.
+// printed keeps the last trade price of before the command, or of before the sweep of what expired that precedes it: what
+// collars are measured from (rule 5.10).
 func (in *instrument) printed(e *Engine) {
-	if in.anchored != e.works {
-		in.anchor, in.anchored = in.last, e.works
+	if in.anchorTurn != e.turn {
+		in.anchor, in.anchorTurn = in.last, e.turn
 	}
 }

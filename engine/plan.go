@@ -44,8 +44,6 @@ type slice struct {
 type walker struct {
 	e     *Engine
 	in    *instrument
-	o     *order
-	t     *terms
 	side  book.Side // that the makers stand on
 	flip  uint64    // price^flip ranks prices of that side: lower is better
 	limit uint64    // in wire units
@@ -54,13 +52,13 @@ type walker struct {
 	*plan
 }
 
-// walk tries the walk of rule 4.4 with so many lots up to a limit in wire units and leaves it in e.plan. first: one step is enough, the
-// question is whether there is any.
+// walk tries the walk of rule 4.4 with so many lots up to a limit in wire units and leaves it in e.plan. first: one step is
+// enough, the question is whether there is any. It looks at each order it takes and at each it steps over.
 func (e *Engine) walk(o *order, t *terms, qty uint32, limit uint64, first bool) {
 	in := &e.instruments[o.instrument]
 	p := &e.plan
 	p.steps, p.filled, p.left, p.stopped = p.steps[:0], 0, qty, 0
-	w := walker{e: e, in: in, o: o, t: t, side: contra(bookSide(o.side)), limit: limit, first: first, plan: p}
+	w := walker{e: e, in: in, side: contra(bookSide(o.side)), limit: limit, first: first, plan: p}
 	if w.side == book.Buy {
 		w.flip = ^uint64(0)
 	}

@@ -171,3 +171,21 @@ func (w *walker) inTime(n uint32) uint32 {
 	}
 	return n
 }
+
+// newTop notes that an order is about to be displayed at a price; it is the top order if it alone betters what is displayed.
+// When another betters it, it is that no more, for good (rule 10.2).
+func (in *instrument) newTop(side book.Side, slot book.Slot, price book.Price) {
+	best, ok := in.book.Best(side)
+	if !ok || side == book.Buy && price > best || side == book.Sell && price < best {
+		in.top[side] = slot
+	}
+}
+
+// lostTop notes that the slice of an order leaves its queue.
+func (in *instrument) lostTop(slot book.Slot) {
+	for side := range in.top {
+		if in.top[side] == slot {
+			in.top[side] = 0
+		}
+	}
+}

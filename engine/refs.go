@@ -1,12 +1,11 @@
 package engine
 
-import (
-	"matcher/book"
-)
+import "matcher/book"
 
 // refTable finds the slot of a live order by (user, channel, UserRefNum). Clients count UserRefNums upwards, so they are used
 // as an index: every account has a secret place where its names begin, and from there on neighbouring names lie side by
-// side. Regions of accounts overlap; a name has four places, about a quarter of the table apart, and takes the first that is free.
+// side. Regions of accounts overlap; a name has four places, about a quarter of the table apart, and takes the first that
+// is free.
 // An entry is a slot and six bits of the name, so that hardly ever an order is looked at in vain: the order says whether it
 // is the one that was meant. A name whose places are all taken goes to a second table, which has room for all.
 //

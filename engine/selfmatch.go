@@ -11,9 +11,10 @@ func preventionLetter(letter uint8) bool {
 	return false
 }
 
-// prevention returns the letter of an account's orders that name none, 0 for no prevention.
+// prevention returns the letter of an account's orders that name none, 0 for no prevention. A letter that is none (in a
+// journal made by hand) is no prevention.
 func (u *user) prevention() uint8 {
-	if u.def.SelfMatch == 'N' {
+	if u.def.SelfMatch == 'N' || !preventionLetter(u.def.SelfMatch) {
 		return 0
 	}
 	return u.def.SelfMatch

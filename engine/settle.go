@@ -37,11 +37,7 @@ func (e *Engine) settleOne(in *instrument) {
 			}
 		}
 		if midPasses < passes || last && midPasses == passes {
-			m, ok := in.midpoint(e)
-			if !ok {
-				m = 0
-			}
-			if m != w.mid {
+			if m, _ := in.midpoint(e); m != w.mid {
 				w.mid = m
 				midPasses++
 				e.offerMids(in)
@@ -58,6 +54,7 @@ func (e *Engine) settleOne(in *instrument) {
 			break
 		}
 	}
+	e.catchUp(in)
 	e.stopQueue = e.stopQueue[:0]
 	e.settling = false
 }
@@ -71,10 +68,7 @@ func (e *Engine) moved(in *instrument, pegPasses, midPasses int) bool {
 		}
 	}
 	if midPasses <= passes {
-		m, ok := in.midpoint(e)
-		if !ok {
-			m = 0
-		}
+		m, _ := in.midpoint(e)
 		return m != w.mid
 	}
 	return false

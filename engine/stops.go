@@ -16,7 +16,7 @@ func triggerIndex(letter uint8) int {
 var triggerLetters = [...]uint8{'L', 'B', 'A'}
 
 // reference returns the wire price that a trigger letter looks at (rule 7.1). False: there is none.
-func (in *instrument) reference(_ book.Side, trigger uint8) (uint64, bool) {
+func (in *instrument) reference(trigger uint8) (uint64, bool) {
 	switch trigger {
 	case 'B':
 		p, ok := in.book.Best(book.Buy)
@@ -95,9 +95,7 @@ func (e *Engine) print(in *instrument, price uint64) {
 	if w.stopCount == 0 {
 		return
 	}
-	for _, side := range [...]book.Side{book.Buy, book.Sell} {
-		e.trail(in, 0, side, int64(price))
-	}
+	e.lead(in, 0, price)
 	for _, side := range [...]book.Side{book.Buy, book.Sell} {
 		for {
 			key, slot, ok := w.pending[0][side].Next()
@@ -105,6 +103,31 @@ func (e *Engine) print(in *instrument, price uint64) {
 				break
 			}
 			e.triggered(in, slot)
+		}
+	}
+}
+
+// lead lets trailing stops follow a reference, the sells upwards, the buys downwards. They need not move while it goes on
+// in their direction: a stop that lags behind such a reference is not reached by it. So they move when it turns, and at
+// the end of settling, all to the furthest at once: a sweep of a thousand prices moves each of them once.
+func (e *Engine) lead(in *instrument, i int, ref uint64) {
+	l := &in.watch.leads[i]
+	if ref < l.high {
+		e.trail(in, i, book.Sell, int64(l.high))
+	}
+	if ref > l.low && l.low != 0 {
+		e.trail(in, i, book.Buy, int64(l.low))
+	}
+	l.high, l.low = ref, ref
+}
+
+// catchUp moves what lags behind.
+func (e *Engine) catchUp(in *instrument) {
+	for i := range in.watch.leads {
+		if l := &in.watch.leads[i]; l.high != 0 {
+			e.trail(in, i, book.Buy, int64(l.low))
+			e.trail(in, i, book.Sell, int64(l.high))
+			*l = lead{}
 		}
 	}
 }
@@ -145,9 +168,8 @@ func (e *Engine) quotes(in *instrument) {
 		return
 	}
 	for i := 1; i < len(triggerLetters); i++ {
-		if ref, ok := in.reference(book.Buy, triggerLetters[i]); ok {
-			e.trail(in, i, book.Buy, int64(ref))
-			e.trail(in, i, book.Sell, int64(ref))
+		if ref, ok := in.reference(triggerLetters[i]); ok {
+			e.lead(in, i, ref)
 		}
 	}
 	for _, side := range [...]book.Side{book.Buy, book.Sell} {
@@ -170,7 +192,7 @@ func (e *Engine) reached(in *instrument, side book.Side) (book.Slot, bool) {
 		if !ok {
 			continue
 		}
-		ref, ok := in.reference(side, triggerLetters[i])
+		ref, ok := in.reference(triggerLetters[i])
 		if !ok || !triggers(side, int64(ref), stopAt(side, key)) {
 			continue
 		}

@@ -307,7 +307,7 @@ func (e *Engine) refer(t *terms, h *Header) uint16 {
 	side := bookSide(h.Side)
 	switch {
 	case t.order&orderPending != 0:
-		ref, ok := in.reference(side, t.trigger)
+		ref, ok := in.reference(t.trigger)
 		if t.has(Tag131Trail) && !t.has(Tag128Stop) && (t.kept == nil || t.kept.flags&orderPending == 0) {
 			if !ok {
 				return rejectQuote

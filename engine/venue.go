@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"unsafe"
 
@@ -62,6 +63,9 @@ func (e *Engine) size(r *Rules) {
 	e.triggers = book.NewAgendaMemory(min(n, warmStops))
 	e.fills = make([]book.Fill, 0, 4096)
 	e.plan.steps = make([]step, 0, 4096)
+	e.plan.again, e.plan.level = make([]slice, 0, 1024), make([]slice, 0, 1024)
+	e.stopQueue = make([]book.Slot, 0, min(n, DefaultMaxStops))
+	e.scratch = make([]book.Slot, 0, min(n, 1024))
 }
 
 // warmStops is for how many pending stops memory is taken at the start. More are served, and allocate.
@@ -114,8 +118,10 @@ func (c *Command) terms() Terms {
 	return *c.Terms()
 }
 
+// addInstrument defines the next instrument, if its definition is good and its symbol new.
 func (e *Engine) addInstrument(d *Instrument, t Terms) {
-	if e.orders == nil || CheckInstrument(d) != "" || CheckTerms(d, &t) != "" || e.symbols.get(d.Symbol) != 0 || len(e.instruments) == int(AllInstruments) {
+	if e.orders == nil || CheckInstrument(d) != "" || CheckTerms(d, &t) != "" || e.symbols.get(d.Symbol) != 0 ||
+		len(e.instruments) == int(AllInstruments) {
 		return
 	}
 	index := uint16(len(e.instruments))
@@ -141,6 +147,7 @@ func (e *Engine) addInstrument(d *Instrument, t Terms) {
 	}
 	e.instruments = append(e.instruments, in)
 	e.symbols.put(d.Symbol, index)
+	e.touchBook(&e.instruments[index], index)
 }
 
 // setUser adds an account, or changes the one of that name.
@@ -211,7 +218,7 @@ func (e *Engine) restart(r *Restart) {
 	if e.open {
 		e.systemAll('S')
 	}
-	for _, slot := range e.byReference() {
+	for _, slot := range e.byReference(func(*order) bool { return true }) {
 		o := e.at(slot)
 		ev := e.tell('A', o, e.price(o, slot))
 		ev.Flags |= EventCarried
@@ -230,21 +237,19 @@ func (e *Engine) renumber() {
 	}
 }
 
-// byReference returns all live orders in order of reference. It is not for the hot path.
-func (e *Engine) byReference() []book.Slot {
-	var all []book.Slot
+// byReference returns the live orders that keep chooses, in order of reference. It looks at all there are, and is not for
+// the hot path. The slice is the engine's, until something settles.
+func (e *Engine) byReference(keep func(o *order) bool) []book.Slot {
+	e.scratch = e.scratch[:0]
 	for i := range e.users {
 		for slot := e.users[i].first; slot != 0; slot = e.at(slot).next {
-			all = append(all, slot)
+			if keep(e.at(slot)) {
+				e.scratch = append(e.scratch, slot)
+			}
 		}
 	}
-	slices.SortFunc(all, func(a, b book.Slot) int {
-		if e.at(a).reference < e.at(b).reference {
-			return -1
-		}
-		return 1
-	})
-	return all
+	slices.SortFunc(e.scratch, func(a, b book.Slot) int { return cmp.Compare(e.at(a).reference, e.at(b).reference) })
+	return e.scratch
 }
 
 // Lookup returns the index of the instrument with a symbol (space padded), 0 if there is none.
@@ -293,52 +298,3 @@ func (e *Engine) Epoch() (epoch uint64, mode uint8) { return e.epoch, e.mode }
 
 // Gated says whether order entry is closed for all.
 func (e *Engine) Gated() bool { return e.gate }
-
-// symbolTable maps symbols to instrument indices: open addressing at no more than half load, grown off the hot path.
-type symbolTable struct {
-	symbols []uint64
-	indices []uint16
-	used    int
-}
-
-func newSymbolTable() symbolTable {
-	return symbolTable{symbols: make([]uint64, 16), indices: make([]uint16, 16)}
-}
-
-func symbolKey(s [8]byte) uint64 {
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-}
-
-// get returns 0 for a symbol that is not there; an index of 0 marks a free entry.
-func (t *symbolTable) get(symbol [8]byte) uint16 {
-	key, mask := symbolKey(symbol), uint64(len(t.symbols)-1)
-	for i := mum(key^k1, k2); ; i++ {
-		if t.indices[i&mask] == 0 || t.symbols[i&mask] == key {
-			return t.indices[i&mask]
-		}
-	}
-}
-
-func (t *symbolTable) put(symbol [8]byte, index uint16) {
-	if 2*(t.used+1) > len(t.symbols) {
-		old := *t
-		*t = symbolTable{symbols: make([]uint64, 2*len(old.symbols)), indices: make([]uint16, 2*len(old.symbols))}
-		for i, key := range old.symbols {
-			if old.indices[i] != 0 {
-				t.insert(key, old.indices[i])
-			}
-		}
-	}
-	t.insert(symbolKey(symbol), index)
-}
-
-func (t *symbolTable) insert(key uint64, index uint16) {
-	mask := uint64(len(t.symbols) - 1)
-	i := mum(key^k1, k2)
-	for t.indices[i&mask] != 0 {
-		i++
-	}
-	t.symbols[i&mask], t.indices[i&mask] = key, index
-	t.used++
-}
