@@ -12,9 +12,7 @@ import (
 // prepare writes op into the next submission entry. The entry is zeroed first: the kernel reads fields that an earlier
 // operation may have left behind.
 func (u *Uring) prepare(op *Op) {
-	if op.Tag >= 1<<TagBits {
-		panic(fmt.Sprintf("ring: tag %#x has more than %d bits", op.Tag, TagBits))
-	}
+	op.check(u.arena)
 	s := &u.sqes[u.pos&uint32(len(u.sqes)-1)]
 	*s = sqe{fd: op.File, userData: op.Tag}
 	switch op.Code {
@@ -55,12 +53,7 @@ func (u *Uring) prepare(op *Op) {
 }
 
 // memory sets what part of the arena the entry is about.
-func (u *Uring) memory(s *sqe, op *Op) {
-	if size := uint64(len(u.arena)); op.Off > size || uint64(op.Len) > size-op.Off {
-		panic(fmt.Sprintf("ring: %d bytes at offset %d are outside the arena of %d", op.Len, op.Off, size))
-	}
-	s.addr, s.length = u.arenaAddr+op.Off, op.Len
-}
+func (u *Uring) memory(s *sqe, op *Op) { s.addr, s.length = u.arenaAddr+op.Off, op.Len }
 
 // recycle puts a receive buffer behind the others that the kernel may fill. The kernel sees it with publishBuffers. For entry
 // 0 that also mends the tail, which this overwrites: the kernel looks at it only during enter.
