@@ -25,9 +25,12 @@ func codes() []code {
 	return []code{
 		{"E1000", exitFailed, "failed for a reason that has no code of its own", `The text behind the code is all that is known, mostly the operating system's own words.
 If it is not clear, that is a fault of matcher's: please report it with the command that led to it.`},
-		{"E1001", exitEnvironment, "this system refuses io_uring", `The server talks to the kernel through io_uring only. Containers (their seccomp profile) and hardened hosts forbid it:
+		{"E1001", exitEnvironment, "this system refuses io_uring", `The server was told to use io_uring or nothing (--backend uring). Containers (their seccomp profile) and hardened hosts
+forbid it:
   sysctl kernel.io_uring_disabled         2: nobody may, 1: only members of kernel.io_uring_group, 0: all may
-  docker run --security-opt seccomp=...   the default profile of Docker forbids it`},
+  docker run --security-opt seccomp=...   the default profile of Docker forbids it
+Without --backend the server falls back by itself, and this is a warning: --backend portable uses epoll(7) and plain system
+calls. It behaves the same and is slower; in sync mode a write to the disk holds up everything else while it lasts.`},
 		{"E1002", exitEnvironment, "the address to listen on is in use", `Another process listens there: often a server that was not stopped.
   ss -ltnp 'sport = :9001'   shows who
 Give another address with --listen, or port 0 and the kernel chooses one.`},
