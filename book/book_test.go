@@ -15,9 +15,9 @@ import (
 // The sizes that the package comment tells.
 var (
 	_ [OrderSize]byte = [unsafe.Sizeof(node{})]byte{}
-	_ [16]byte = [unsafe.Sizeof(queue{})]byte{}
-	_ [16]byte = [unsafe.Sizeof(block{})]byte{}
-	_ [16]byte = [unsafe.Sizeof(Fill{})]byte{}
+	_ [16]byte        = [unsafe.Sizeof(queue{})]byte{}
+	_ [16]byte        = [unsafe.Sizeof(block{})]byte{}
+	_ [16]byte        = [unsafe.Sizeof(Fill{})]byte{}
 
 	_ [280]byte = [unsafe.Sizeof(page{})]byte{}
 )

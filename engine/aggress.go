@@ -171,7 +171,7 @@ func (e *Engine) bestOpposite(in *instrument, side book.Side) (uint64, bool) {
 // collared returns the limit that the price protection leaves of another (rule 5.10).
 func (in *instrument) collared(e *Engine, side book.Side, limit uint64) uint64 {
 	anchor := in.last
-	if in.anchorSeq == e.seq {
+	if in.anchored == e.works {
 		anchor = in.anchor
 	}
 	if anchor == 0 {

@@ -51,6 +51,7 @@ type Engine struct {
 	match     uint64 // last match number given
 	priority  uint64 // last time priority given
 	fillCount uint64
+	works     uint64 // commands, and expiry sweeps before them, so far: each settles by itself
 	slices    uint32 // what live icebergs count beside their orders (rule 2.6)
 	closed    bool   // no day is open, or order entry is closed for all
 
@@ -101,8 +102,8 @@ type instrument struct {
 	hashed
 	unsettled bool
 	last      uint64 // price of the last trade, 0 none
-	anchor    uint64 // last as it was before the command anchorSeq
-	anchorSeq uint64
+	anchor    uint64 // last as it was before the command, or the sweep before it, that Engine.works numbers so
+	anchored  uint64
 
 	top   [2]book.Slot // by side: the top order (rule 10.2)
 	watch *watch       // nil until the first order that moves by itself
@@ -164,6 +165,7 @@ func (e *Engine) Apply(events []Event, cmd *Command) []Event {
 		panic("engine: a command out of order")
 	}
 	e.seq, e.time = cmd.Seq, cmd.Time
+	e.works++
 	e.out = events
 	if e.due <= e.time && cmd.Kind != KindRestart { // a Restart may begin new streams: what expires is told in those
 		e.expire()
@@ -212,6 +214,7 @@ func (e *Engine) expire() {
 	if len(e.unsettled) != 0 {
 		e.settle()
 	}
+	e.works++
 }
 
 // Deadline returns the earliest time at which an order expires, and false if none does. The caller sees to it that a

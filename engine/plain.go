@@ -6,20 +6,21 @@ import (
 	"matcher/book"
 )
 
-// The short way of most orders: day or immediate-or-cancel limit orders, displayed, without options, of an account without
-// special rules, against makers that ask for no care; and Replaces of such orders by such. Everything it does, enter,
-// replace and aggress do as well; it is here because it is most of the work of a venue.
+// The short way of most orders: limit and market orders, day, good till cancelled or immediate-or-cancel, displayed, post-only
+// or without options, of an account without special rules, against makers that ask for no care; and Replaces of such orders
+// by such. Everything it does, enter, replace and aggress do as well; it is here because it is most of the work of a venue.
 //
 // Structs are written field by field, and in the widths in which they are read again: a literal would be built on the stack
 // and copied in wider pieces than it was written in, for which the processor has to wait.
 
 // plain enters a new order the short way. False: nothing was done, the order is not plain.
 func (e *Engine) plain(c *Enter, u *user) bool {
-	if c.Flags|c.Idx|c.Exempt != 0 || c.Cross != 'N' || e.orders.Live()+int(e.slices) >= e.orders.Cap() {
+	if c.Flags&^FlagPostOnly|c.Idx|c.Exempt != 0 || c.Cross != 'N' || e.orders.Live()+int(e.slices) >= e.orders.Cap() {
 		return false
 	}
 	in, side, price := e.plainTerms(u, &c.Header, c.TIF, c.Display, c.Price)
-	if in == nil || c.Qty-1 >= in.maxQty {
+	rests := c.TIF != tifIOC && c.Price < MarketPrice
+	if in == nil || c.Qty-1 >= in.maxQty || c.Flags != 0 && !rests {
 		return false
 	}
 	// The order has its slot from the start: most come to rest.
@@ -36,7 +37,17 @@ func (e *Engine) plain(c *Enter, u *user) bool {
 	ev.Order, ev.Link, ev.Price, ev.Number = e.reference, 0, c.Price, e.number(c.User)
 	ev.ClOrdID = c.ClOrdID
 	ev.Reason, ev.TIF, ev.Display, ev.Capacity, ev.Cross, ev.Shown = 0, c.TIF, 'Y', c.Capacity, 'N', 0
-	e.plainWalk(o, slot, in, side, price, c.Qty, c.TIF)
+	if c.Flags != 0 && in.book.Crosses(side, price) {
+		e.plainEnd(o, slot, c.Price, c.Qty, 'G')
+		return true
+	}
+	if left := e.plainWalk(o, in, side, price, c.Qty); left == 0 {
+		e.orders.Free(slot)
+	} else if !rests {
+		e.plainEnd(o, slot, c.Price, left, 'I')
+	} else {
+		e.plainRest(o, slot, in, side, price, left)
+	}
 	return true
 }
 
@@ -66,14 +77,20 @@ func (e *Engine) plainReplace(c *Replace, u *user, o *order, slot book.Slot) boo
 	ev.Order, ev.Link, ev.Price, ev.Number = e.reference, before, c.Price, e.number(c.User)
 	ev.ClOrdID = c.ClOrdID
 	ev.Reason, ev.TIF, ev.Display, ev.Capacity, ev.Cross, ev.Shown = 0, c.TIF, 'Y', n.capacity, 'N', 0
-	e.plainWalk(o, slot, in, side, price, qty, c.TIF)
+	if left := e.plainWalk(o, in, side, price, qty); left == 0 {
+		e.orders.Free(slot)
+	} else if c.TIF == tifIOC || c.Price >= MarketPrice {
+		e.plainEnd(o, slot, c.Price, left, 'I')
+	} else {
+		e.plainRest(o, slot, in, side, price, left)
+	}
 	return true
 }
 
 // plainTerms returns the instrument, side and price in ticks of an order that may go the short way; no instrument if it
 // may not.
 func (e *Engine) plainTerms(u *user, h *Header, tif, display uint8, wire uint64) (*instrument, book.Side, book.Price) {
-	if display != 'Y' || tif != tifDay && tif != tifIOC || u.rare || e.closed ||
+	if display != 'Y' || tif != tifDay && tif != tifIOC && (tif != tifGTC || wire >= MarketPrice) || u.rare || e.closed ||
 		int(h.Instrument) >= len(e.instruments) || h.Instrument == 0 {
 		return nil, 0, 0
 	}
@@ -86,28 +103,43 @@ func (e *Engine) plainTerms(u *user, h *Header, tif, display uint8, wire uint64)
 		}
 	}
 	price, ok := in.ticks(wire)
+	if wire >= MarketPrice && in.terms.Collar|uint64(in.terms.CollarBP) == 0 {
+		price, ok = in.worst(side), true
+	}
 	if !ok || in.state != 0 || in.careful[side^1] != 0 {
 		return nil, 0, 0
 	}
 	return in, side, price
 }
 
-// plainWalk takes an order to market that has its slot but no names yet, and rests what is left of it.
-func (e *Engine) plainWalk(o *order, slot book.Slot, in *instrument, side book.Side, price book.Price, left uint32, tif uint8) {
+// worst returns the price in ticks that a market order walks to.
+func (in *instrument) worst(side book.Side) book.Price {
+	if side == book.Buy {
+		return book.Price(in.maxPrice / in.tick)
+	}
+	return 1
+}
+
+// plainWalk takes an order to market that has its slot but no names yet, and returns what is left of it.
+func (e *Engine) plainWalk(o *order, in *instrument, side book.Side, price book.Price, left uint32) uint32 {
 	if in.book.Crosses(side, price) {
 		fills, rest := in.book.Match(e.fills[:0], side, price, book.Qty(left))
 		e.fills = fills
 		e.executed(o, in, left)
 		left = uint32(rest)
 	}
-	if left == 0 || tif == tifIOC {
-		if left != 0 {
-			ev := e.tell('C', o, uint64(price)*in.tick)
-			ev.Qty, ev.Reason = left, 'I'
-		}
-		e.orders.Free(slot)
-		return
-	}
+	return left
+}
+
+// plainEnd cancels what is left of such an order.
+func (e *Engine) plainEnd(o *order, slot book.Slot, price uint64, left uint32, reason uint16) {
+	ev := e.tell('C', o, price)
+	ev.Qty, ev.Reason = left, reason
+	e.orders.Free(slot)
+}
+
+// plainRest files it under its names and puts it at the back of its queue.
+func (e *Engine) plainRest(o *order, slot book.Slot, in *instrument, side book.Side, price book.Price, left uint32) {
 	last := &e.out[len(e.out)-1]
 	last.Flags |= EventRests
 	last.Shown = left
@@ -116,7 +148,8 @@ func (e *Engine) plainWalk(o *order, slot book.Slot, in *instrument, side book.S
 	e.touchBook(in, o.instrument)
 	e.priority++
 	in.book.Add(slot, book.Resting{
-		Side: side, Class: book.Displayed, Price: price, Qty: book.Qty(left), Weight: plainWeight(o, price, e.priority, tif),
+		Side: side, Class: book.Displayed, Price: price, Qty: book.Qty(left),
+		Weight: plainWeight(o, price, e.priority, e.names[slot].tif),
 	})
 }
 
@@ -185,7 +218,7 @@ func (e *Engine) executed(o *order, in *instrument, leaves uint32) {
 
 // printed keeps the last trade price of before the command: what collars are measured from.
 func (in *instrument) printed(e *Engine) {
-	if in.anchorSeq != e.seq {
-		in.anchor, in.anchorSeq = in.last, e.seq
+	if in.anchored != e.works {
+		in.anchor, in.anchored = in.last, e.works
 	}
 }
