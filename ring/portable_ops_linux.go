@@ -63,8 +63,6 @@ func (p *Portable) begin(op *Op, done []Completion) []Completion {
 		errno = p.closeFile(op.File)
 	case Cancel:
 		n, errno, done = p.cancel(op.File, done)
-	default:
-		panic(fmt.Sprintf("ring: unknown operation code %d", op.Code))
 	}
 	return append(done, completion(op.Tag, n, errno))
 }

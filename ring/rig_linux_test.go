@@ -25,14 +25,15 @@ type kernel interface {
 
 // driver is one way to be a kernel.
 type driver struct {
-	name string
-	open func(ring.Config) (kernel, error)
+	name  string
+	queue int // completions that it can keep in memory for each entry of Config.Entries; 0: there is no queue
+	open  func(ring.Config) (kernel, error)
 }
 
 var (
-	uring    = driver{"uring", func(cfg ring.Config) (kernel, error) { return opened(ring.NewUring(cfg)) }}
-	portable = driver{"portable", func(cfg ring.Config) (kernel, error) { return opened(ring.NewPortable(cfg)) }}
-	drivers  = []driver{uring, portable}
+	uring    = driver{"uring", 4, func(cfg ring.Config) (kernel, error) { return opened(ring.NewUring(cfg)) }}
+	portable = driver{"portable", 0, func(cfg ring.Config) (kernel, error) { return opened(ring.NewPortable(cfg)) }}
+	drivers  = append([]driver{uring, portable}, tagged...)
 )
 
 // opened keeps a nil pointer from becoming a kernel.

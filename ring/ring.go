@@ -6,11 +6,12 @@
 // with the kernel. Beside the drivers it holds the few system calls that a loop needs before it turns: listening, pinning
 // threads, opening and preparing files for direct writes.
 //
-// There are two drivers with the same method Turn. A loop written for one runs on the other.
+// There are two drivers with the same method Turn, and under the build tag giouring a third. A loop written for one runs on the other.
 //
 //	Uring      io_uring: all operations of a turn are one system call. Linux 6.1 or later.
 //	Portable   epoll and a system call per operation, for kernels and containers that refuse io_uring. A write to a disk
 //	           holds up the turn: there is no thread beside the loop's that could wait for it. See Portable for the rest.
+//	Giouring   io_uring through github.com/pawelgaczynski/giouring, around its faults.
 //
 // The model is that of thread-per-core runtimes such as monoio. The same: one thread has one ring and all state of its
 // connections, so nothing ever wakes another thread; io_uring first and epoll where it must be; a completion leads to the

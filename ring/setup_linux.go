@@ -201,18 +201,11 @@ func (u *Uring) mapMemory(cfg Config) error {
 
 // provideBuffers registers the ring of provided buffers and fills it.
 func (u *Uring) provideBuffers(cfg Config) error {
-	u.buffers = unsafe.Slice((*bufferEntry)(unsafe.Pointer(&u.control[0])), cfg.ReceiveBuffers)
-	u.bufferSize = uint32(cfg.ReceiveSize)
-	u.held = make([]bool, cfg.ReceiveBuffers)
-	reg := bufferRingReg{addr: uint64(uintptr(unsafe.Pointer(&u.buffers[0]))), entries: uint32(cfg.ReceiveBuffers), group: bufferGroup}
+	reg := bufferRingReg{addr: uint64(uintptr(unsafe.Pointer(&u.control[0]))), entries: uint32(cfg.ReceiveBuffers), group: bufferGroup}
 	if errno := u.register(registerBufferRing, unsafe.Pointer(&reg), 1); errno != 0 {
 		return setupError("io_uring_register of the receive buffers", errno)
 	}
-	for i := range u.held {
-		u.held[i] = true
-		u.recycle(uint16(i))
-	}
-	u.publishBuffers()
+	u.buffers = newProvidedBuffers(cfg, u.control, u.arenaAddr)
 	return nil
 }
 
@@ -237,7 +230,7 @@ func (u *Uring) Features() string {
 	list := []string{
 		"io_uring on Linux " + release() + ":",
 		fmt.Sprintf("sq %d, cq %d,", len(u.sqes), len(u.cqes)),
-		fmt.Sprintf("receive buffers %d x %d,", len(u.buffers), u.bufferSize),
+		fmt.Sprintf("receive buffers %d x %d,", len(u.buffers.held), u.buffers.size),
 		"single issuer, deferred task work",
 	}
 	if u.params.flags&setupNoSQArray != 0 {
