@@ -20,9 +20,10 @@ const (
 
 // Portable is the driver for a kernel that refuses io_uring: epoll(7) and one plain system call for each operation. It
 // answers Turn as Uring does, with these differences:
-//   - Write, WriteLazy and Read of a file are done before Turn goes on: a durable write holds up everything else for as long
-//     as the disk takes. No other thread is there to wait for it. Of a file that takes them, writes are those of Uring
-//     (pwritev2(2) with RWF_DSYNC); of one that does not, fdatasync(2) follows.
+//   - Write, WriteLazy and Read of a file have ended when Turn returns: a durable write holds up everything else for as long
+//     as the disk takes. No other thread is there to wait for it. Writes come after all other operations of their turn, so
+//     that what is sent does not wait for them, but before a Close given behind them. They are those of Uring (pwritev2(2)
+//     with RWF_DSYNC); for a file that does not take them so, fdatasync(2) follows.
 //   - One Accept, Receive or Read and one Send may be under way on a descriptor. Another one completes with -EBUSY.
 //   - A descriptor that is closed by other means than Close is lost sight of, whatever was under way on it.
 //   - The thread is not checked (ErrThread): calling Turn on several at once is undefined.
@@ -114,13 +115,21 @@ func (p *Portable) Features() string {
 	return fmt.Sprintf("epoll on Linux %s: receive buffers %d x %d, %s, durable writes hold up the loop", release(), len(p.held), p.bufferSize, waits)
 }
 
-// Turn carries out ops in their order, waits as w says until something has completed, and returns done with the completions
+// Turn carries out ops in their order, writes last, waits as w says until something has completed, and returns done with the completions
 // appended, as Uring.Turn does. An error means that epoll is broken.
 func (p *Portable) Turn(ops []Op, done []Completion, w Wait) ([]Completion, error) {
-	before, paused := len(done), len(p.paused)
+	before, paused, written := len(done), len(p.paused), 0
 	for i := range ops {
+		switch ops[i].Code {
+		case Write, WriteLazy:
+			continue
+		case Close: // perhaps of a file that is written to
+			done = p.write(ops[written:i], done)
+			written = i
+		}
 		done = p.begin(&ops[i], done)
 	}
+	done = p.write(ops[written:], done)
 	done = p.resume(done, paused)
 	if w.Policy == Block && w.Until > 0 && len(done) == before {
 		return p.sleep(done, time.Now(), 0, w)

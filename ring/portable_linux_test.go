@@ -5,6 +5,7 @@ package ring
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -168,6 +169,26 @@ func TestPortableWithoutNanoseconds(t *testing.T) {
 		if took := time.Since(start); len(done) != 0 || took < 1_500_000 {
 			t.Errorf("policy %d: %v, %+v", policy, took, done)
 		}
+	}
+}
+
+// What is sent does not wait for the disk, and a file is written to before it is closed.
+func TestPortableWritesLast(t *testing.T) {
+	p := newPortable(t, Config{ReceiveBuffers: 8, ArenaSize: 8192})
+	fd, err := unix.Open(filepath.Join(t.TempDir(), "file"), unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := int32(fd)
+	done := turned(t, p, Wait{},
+		Op{Code: Write, File: file, Off: p.Base(), Len: 1, Tag: 1},
+		Op{Code: SendNow, File: 1 << 20, Off: p.Base(), Len: 1, Tag: 2},
+		Op{Code: Close, File: file, Tag: 3},
+		Op{Code: WriteLazy, File: file, Off: p.Base(), Len: 1, Tag: 4},
+		Op{Code: Shutdown, File: 1 << 20, Tag: 5})
+	bad := -int32(unix.EBADF)
+	if want := []Completion{{Tag: 2, Res: bad}, {Tag: 1, Res: 1}, {Tag: 3}, {Tag: 5, Res: bad}, {Tag: 4, Res: bad}}; !slices.Equal(done, want) {
+		t.Errorf("%+v, want %+v", done, want)
 	}
 }
 

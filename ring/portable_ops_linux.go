@@ -53,10 +53,6 @@ func (p *Portable) begin(op *Op, done []Completion) []Completion {
 		if errno == 0 && n == int(op.Len) {
 			return done // success is silent
 		}
-	case Write:
-		n, errno = p.writeDurably(op, addr, length)
-	case WriteLazy:
-		n, errno = p.call(unix.SYS_PWRITE64, uintptr(op.File), addr, length, uintptr(op.At), 0, 0)
 	case Shutdown:
 		_, errno = p.call(unix.SYS_SHUTDOWN, uintptr(op.File), length, 0, 0, 0, 0)
 	case Close:
@@ -65,6 +61,29 @@ func (p *Portable) begin(op *Op, done []Completion) []Completion {
 		n, errno, done = p.cancel(op.File, done)
 	}
 	return append(done, completion(op.Tag, n, errno))
+}
+
+// write carries out the writes among ops.
+func (p *Portable) write(ops []Op, done []Completion) []Completion {
+	for i := range ops {
+		op := &ops[i]
+		if op.Code != Write && op.Code != WriteLazy {
+			continue
+		}
+		op.check(p.arena)
+		n, errno := 0, unix.Errno(0)
+		if op.Code == Write {
+			n, errno = p.writeDurably(op)
+		} else {
+			n, errno = p.pwrite(op)
+		}
+		done = append(done, completion(op.Tag, n, errno))
+	}
+	return done
+}
+
+func (p *Portable) pwrite(op *Op) (int, unix.Errno) {
+	return p.call(unix.SYS_PWRITE64, uintptr(op.File), p.arenaAddr+uintptr(op.Off), uintptr(op.Len), uintptr(op.At), 0, 0)
 }
 
 // completion is the last one of an operation.
@@ -282,17 +301,17 @@ func (f *portableFile) sendEnded(errno unix.Errno) Completion {
 }
 
 // writeDurably is a write that has reached the disk when it returns.
-func (p *Portable) writeDurably(op *Op, addr, length uintptr) (int, unix.Errno) {
+func (p *Portable) writeDurably(op *Op) (int, unix.Errno) {
 	if !p.noDSync {
 		p.iov.Base = (*byte)(unsafe.Pointer(unsafe.SliceData(p.arena[op.Off:])))
-		p.iov.SetLen(int(length))
+		p.iov.SetLen(int(op.Len))
 		n, errno := p.call(unix.SYS_PWRITEV2, uintptr(op.File), uintptr(unsafe.Pointer(&p.iov)), 1, uintptr(op.At), 0, unix.RWF_DSYNC)
 		if errno != unix.ENOSYS && errno != unix.EOPNOTSUPP {
 			return n, errno
 		}
 		p.noDSync = errno == unix.ENOSYS
 	}
-	n, errno := p.call(unix.SYS_PWRITE64, uintptr(op.File), addr, length, uintptr(op.At), 0, 0)
+	n, errno := p.pwrite(op)
 	if errno == 0 {
 		_, errno = p.call(unix.SYS_FDATASYNC, uintptr(op.File), 0, 0, 0, 0, 0)
 	}

@@ -25,10 +25,10 @@ import "time"
 
 // Code says what an operation does.
 //
-// Operations are begun in the order in which they are given, and those that need not wait are done when Turn returns
-// (Send and SendNow that find room, Receive of bytes that are there, Cancel, Close of a socket). A later operation does not
-// wait for an earlier one: give at most one send for a descriptor per turn, and none while a Send is under way on it, or
-// bytes that find room may overtake others that found none.
+// Operations are begun in the order in which they are given (Portable: writes to files behind all others), and those that
+// need not wait are done when Turn returns (Send and SendNow that find room, Receive of bytes that are there, Cancel, Close
+// of a socket). A later operation does not wait for an earlier one: give at most one send for a descriptor per turn, and
+// none while a Send is under way on it, or bytes that find room may overtake others that found none.
 //
 // Ending a connection. A Receive or Send under way holds the connection open: Close alone frees the descriptor's number
 // and tells the peer nothing. So end what is under way first:

@@ -48,7 +48,8 @@ Lower one of these limits, or allow more.`},
 		{"E1008", exitEnvironment, "the server's thread cannot be pinned to that cpu", `The cpu does not exist, or this process may not use it (taskset, cgroup cpuset).
   taskset -p $$   shows the mask; core.cpu = "auto" chooses one of it, "none" pins nothing`},
 		{"E1009", exitEnvironment, "the address to listen on is not one of this machine's", `Use an address of a local interface ('ip address'), 127.0.0.1 for this machine only, or 0.0.0.0 for all of them.`},
-		{"E1010", exitEnvironment, "this platform cannot run the server", `The server needs Linux with io_uring on amd64 or arm64, and only for these is the binary built, tools and all. The packages
+		{"E1010", exitEnvironment, "this platform cannot run the server", `The server needs Linux on amd64 or arm64, and only for these is the binary built, tools and all; --backend uring needs
+Linux 6.1, and on an older one the server falls back to the portable backend unless it was told not to. The packages
 engine, book, journal, replay, wire and client build elsewhere too.`},
 		{"E1011", exitEnvironment, "the journal cannot be written", `The disk or the file system refused a write or a sync. After a failed sync nobody knows what the disk holds, so the server
 stops, and answers nothing that is not safe. Find the cause (dmesg), then start again: the journal is checked in full.`},
