@@ -10,7 +10,11 @@ func (e *Engine) cancel(c *Cancel) {
 	}
 	o := e.at(slot)
 	if c.Qty <= o.used {
-		e.kill(slot, 'U')
+		if o.flags == 0 {
+			e.plainCancel(o, slot)
+		} else {
+			e.kill(slot, 'U')
+		}
 		return
 	}
 	leaves, keep := e.leaves(o, slot), c.Qty-o.used

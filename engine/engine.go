@@ -55,9 +55,10 @@ type Engine struct {
 	slices    uint32 // what live icebergs count beside their orders (rule 2.6)
 	closed    bool   // no day is open, or order entry is closed for all
 
-	orders      *book.Orders // every live order: its Data is an order
-	names       []name       // by slot
-	cold        []cold       // by slot
+	orders      *book.Orders   // every live order: its Data is an order
+	first       unsafe.Pointer // the Data of slot 0
+	names       []name         // by slot
+	cold        []cold         // by slot
 	refs        refTable
 	users       []user       // by index; 0 is the venue
 	instruments []instrument // by index; 0 is unused

@@ -88,9 +88,9 @@ func (e *Engine) coldOf(o *order, slot book.Slot) *cold {
 
 var noCold cold // never written
 
-// at returns the live order in a slot.
+// at returns the live order in a slot, which came from e.orders: orders lie side by side and never move.
 func (e *Engine) at(slot book.Slot) *order {
-	return (*order)(unsafe.Pointer(e.orders.Data(slot)))
+	return (*order)(unsafe.Add(e.first, uintptr(slot)*book.OrderSize))
 }
 
 // word returns the 8 bytes that begin an event about the order, without kind and flags.
@@ -155,13 +155,17 @@ func (e *Engine) price(o *order, slot book.Slot) uint64 {
 
 // find returns the live order that a user calls by a UserRefNum, or 0.
 func (e *Engine) find(user uint16, idx uint8, ref uint32) book.Slot {
-	return e.refs.get(e, user, idx, ref)
+	if int(user) >= len(e.users) {
+		return 0
+	}
+	return e.refs.get(e, &e.users[user], user, idx, ref)
 }
 
 // file enters an order that has just come to life under its names.
 func (e *Engine) file(o *order, slot book.Slot) {
-	e.refs.put(e, o, slot)
-	e.listed(o, slot)
+	u := &e.users[o.user]
+	e.refs.put(e, u, o, slot)
+	e.listed(u, o, slot)
 	if o.flags&orderExpires != 0 {
 		c := &e.cold[slot]
 		e.expiries.Add(c.expire, o.reference, slot)
@@ -170,8 +174,7 @@ func (e *Engine) file(o *order, slot book.Slot) {
 }
 
 // listed appends an order to its owner's list. References only grow, so the list is in order of reference.
-func (e *Engine) listed(o *order, slot book.Slot) {
-	u := &e.users[o.user]
+func (e *Engine) listed(u *user, o *order, slot book.Slot) {
 	last := u.tail
 	o.prev, o.next = last, 0
 	u.tail = slot
@@ -183,8 +186,7 @@ func (e *Engine) listed(o *order, slot book.Slot) {
 }
 
 // unlisted takes an order out of its owner's list. No branch depends on where it stands: slot 0 takes what nobody reads.
-func (e *Engine) unlisted(o *order) {
-	u := &e.users[o.user]
+func (e *Engine) unlisted(u *user, o *order) {
 	next, prev := o.next, o.prev
 	e.at(prev).next = next
 	e.at(next).prev = prev
@@ -200,7 +202,8 @@ func (e *Engine) unlisted(o *order) {
 
 // renamed gives a live order a new reference, and with it the last place on its owner's list.
 func (e *Engine) renamed(o *order, slot book.Slot) {
-	e.unlisted(o)
+	u := &e.users[o.user]
+	e.unlisted(u, o)
 	if o.flags&orderExpires != 0 {
 		e.expiries.Remove(e.cold[slot].expire, o.reference)
 	}
@@ -209,14 +212,15 @@ func (e *Engine) renamed(o *order, slot book.Slot) {
 	if o.flags&orderExpires != 0 {
 		e.expiries.Add(e.cold[slot].expire, o.reference, slot)
 	}
-	e.listed(o, slot)
+	e.listed(u, o, slot)
 }
 
 // forget removes an order that is in no book any more from all names it had, and frees its slot.
 func (e *Engine) forget(slot book.Slot) {
 	o := e.at(slot)
-	e.refs.remove(e, o, slot)
-	e.unlisted(o)
+	u := &e.users[o.user]
+	e.refs.remove(e, u, o, slot)
+	e.unlisted(u, o)
 	if o.flags&orderCold != 0 {
 		e.forgetCold(o, slot)
 	}

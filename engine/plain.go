@@ -34,7 +34,8 @@ func (e *Engine) plain(c *Enter, u *user) bool {
 	ev := e.event()
 	ev.begin(c.word() | 'A')
 	ev.Ref, ev.OrigRef, ev.Qty, ev.Leaves = c.Ref, 0, c.Qty, c.Qty
-	ev.Order, ev.Link, ev.Price, ev.Number = e.reference, 0, c.Price, e.number(c.User)
+	u.sent++ // its turn on the list of what has changed came with its UserRefNum
+	ev.Order, ev.Link, ev.Price, ev.Number = e.reference, 0, c.Price, u.sent
 	ev.ClOrdID = c.ClOrdID
 	ev.Reason, ev.TIF, ev.Display, ev.Capacity, ev.Cross, ev.Shown = 0, c.TIF, 'Y', c.Capacity, 'N', 0
 	if c.Flags != 0 && in.book.Crosses(side, price) {
@@ -46,7 +47,7 @@ func (e *Engine) plain(c *Enter, u *user) bool {
 	} else if !rests {
 		e.plainEnd(o, slot, c.Price, left, 'I')
 	} else {
-		e.plainRest(o, slot, in, side, price, left)
+		e.plainRest(u, o, slot, in, side, price, left)
 	}
 	return true
 }
@@ -65,8 +66,8 @@ func (e *Engine) plainReplace(c *Replace, u *user, o *order, slot book.Slot) boo
 	qty, before := c.Qty-o.used, o.reference
 	e.touchBook(in, o.instrument)
 	in.book.Remove(slot)
-	e.refs.remove(e, o, slot)
-	e.unlisted(o)
+	e.refs.remove(e, u, o, slot)
+	e.unlisted(u, o)
 	e.reference++
 	o.reference, o.ref = e.reference, c.Ref
 	n := &e.names[slot]
@@ -82,9 +83,28 @@ func (e *Engine) plainReplace(c *Replace, u *user, o *order, slot book.Slot) boo
 	} else if c.TIF == tifIOC || c.Price >= MarketPrice {
 		e.plainEnd(o, slot, c.Price, left, 'I')
 	} else {
-		e.plainRest(o, slot, in, side, price, left)
+		e.plainRest(u, o, slot, in, side, price, left)
 	}
 	return true
+}
+
+// plainCancel cancels a plain order whole, as kill does.
+func (e *Engine) plainCancel(o *order, slot book.Slot) {
+	u, in := &e.users[o.user], &e.instruments[o.instrument]
+	ev := e.event()
+	ev.begin(o.word() | 'C')
+	ev.Ref, ev.OrigRef, ev.Qty, ev.Leaves = o.ref, 0, uint32(e.orders.Leaves(slot)), 0
+	ev.Order, ev.Link, ev.Price, ev.Number = o.reference, 0, uint64(e.orders.Price(slot))*in.tick, e.number(o.user)
+	ev.ClOrdID = [14]byte{}
+	ev.Reason, ev.TIF, ev.Display, ev.Capacity, ev.Cross, ev.Shown = 'U', 0, 0, 0, 0, 0
+	e.touchBook(in, o.instrument)
+	if in.tops {
+		in.lostTop(slot)
+	}
+	in.book.Remove(slot)
+	e.refs.remove(e, u, o, slot)
+	e.unlisted(u, o)
+	e.orders.Free(slot)
 }
 
 // plainTerms returns the instrument, side and price in ticks of an order that may go the short way; no instrument if it
@@ -139,12 +159,12 @@ func (e *Engine) plainEnd(o *order, slot book.Slot, price uint64, left uint32, r
 }
 
 // plainRest files it under its names and puts it at the back of its queue.
-func (e *Engine) plainRest(o *order, slot book.Slot, in *instrument, side book.Side, price book.Price, left uint32) {
+func (e *Engine) plainRest(u *user, o *order, slot book.Slot, in *instrument, side book.Side, price book.Price, left uint32) {
 	last := &e.out[len(e.out)-1]
 	last.Flags |= EventRests
 	last.Shown = left
-	e.refs.put(e, o, slot)
-	e.listed(o, slot)
+	e.refs.put(e, u, o, slot)
+	e.listed(u, o, slot)
 	e.touchBook(in, o.instrument)
 	e.priority++
 	in.book.Add(slot, book.Resting{

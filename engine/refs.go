@@ -40,16 +40,16 @@ func (u *user) name(idx uint8, ref uint32) (place uint32, tag uint32) {
 }
 
 // get returns 0 if there is no such order.
-func (t *refTable) get(e *Engine, user uint16, idx uint8, ref uint32) book.Slot {
+func (t *refTable) get(e *Engine, u *user, index uint16, idx uint8, ref uint32) book.Slot {
 	n := uint32(len(t.places))
 	if n == 0 {
 		return 0
 	}
-	place, tag := e.users[user].name(idx, ref)
+	place, tag := u.name(idx, ref)
 	for range 4 {
 		if x := t.places[place&(n-1)]; x&tagMask == tag && x != 0 {
 			slot := book.Slot(x >> tagBits)
-			if o := e.at(slot); o.ref == ref && o.user == user && o.idx == idx {
+			if o := e.at(slot); o.ref == ref && o.user == index && o.idx == idx {
 				return slot
 			}
 		}
@@ -58,11 +58,11 @@ func (t *refTable) get(e *Engine, user uint16, idx uint8, ref uint32) book.Slot 
 	if t.used == 0 {
 		return 0
 	}
-	return book.Slot(t.rest[t.seek(e, user, idx, ref)] >> tagBits)
+	return book.Slot(t.rest[t.seek(e, index, idx, ref)] >> tagBits)
 }
 
-func (t *refTable) put(e *Engine, o *order, slot book.Slot) {
-	place, tag := e.users[o.user].name(o.idx, o.ref)
+func (t *refTable) put(e *Engine, u *user, o *order, slot book.Slot) {
+	place, tag := u.name(o.idx, o.ref)
 	n, x := uint32(len(t.places)), uint32(slot)<<tagBits|tag
 	for range 4 {
 		if at := &t.places[place&(n-1)]; *at == 0 {
@@ -75,8 +75,8 @@ func (t *refTable) put(e *Engine, o *order, slot book.Slot) {
 	t.used++
 }
 
-func (t *refTable) remove(e *Engine, o *order, slot book.Slot) {
-	place, tag := e.users[o.user].name(o.idx, o.ref)
+func (t *refTable) remove(e *Engine, u *user, o *order, slot book.Slot) {
+	place, tag := u.name(o.idx, o.ref)
 	n, x := uint32(len(t.places)), uint32(slot)<<tagBits|tag
 	for range 4 {
 		if at := &t.places[place&(n-1)]; *at == x {

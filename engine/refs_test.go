@@ -3,6 +3,7 @@ package engine
 import (
 	"math/rand/v2"
 	"testing"
+	"unsafe"
 
 	"matcher/book"
 )
@@ -16,6 +17,7 @@ type named struct {
 func newNamed(orders int, salt uint64) *named {
 	n := &named{New(), newRefTable(orders, salt)}
 	n.orders = book.NewOrders(orders)
+	n.first = unsafe.Pointer(n.orders.Data(0))
 	n.users = make([]user, 10)
 	for i := range n.users {
 		n.users[i].base = n.table.base(uint16(i))
@@ -27,17 +29,17 @@ func (n *named) add(user uint16, idx uint8, ref uint32) book.Slot {
 	slot := n.orders.Take()
 	o := n.at(slot)
 	o.user, o.idx, o.ref = user, idx, ref
-	n.table.put(n.Engine, o, slot)
+	n.table.put(n.Engine, &n.users[user], o, slot)
 	return slot
 }
 
 func (n *named) drop(slot book.Slot) {
-	n.table.remove(n.Engine, n.at(slot), slot)
+	n.table.remove(n.Engine, &n.users[n.at(slot).user], n.at(slot), slot)
 	n.orders.Free(slot)
 }
 
 func (n *named) get(user uint16, idx uint8, ref uint32) book.Slot {
-	return n.table.get(n.Engine, user, idx, ref)
+	return n.table.get(n.Engine, &n.users[user], user, idx, ref)
 }
 
 // TestRefTable compares the table with a map under random use, at the highest load it is made for. Some channels use the

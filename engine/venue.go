@@ -54,6 +54,7 @@ func (e *Engine) size(r *Rules) {
 	e.definitions = mum(uint64(r.Version)<<32^uint64(r.MaxOrders)^k3, uint64(r.MaxUsers)^k4)
 	n := int(r.MaxOrders)
 	e.orders = book.NewOrders(n)
+	e.first = unsafe.Pointer(e.orders.Data(0))
 	e.names = make([]name, n+1)
 	e.cold = make([]cold, n+1)
 	e.refs = newRefTable(n, e.salt)
