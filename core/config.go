@@ -18,6 +18,16 @@ const (
 	Async   Durability = 2 // at once; a crash loses the last milliseconds
 )
 
+// Backend says which driver of package ring is the kernel below.
+type Backend uint8
+
+// Backends.
+const (
+	AutoBackend     Backend = iota // io_uring, and where the kernel refuses it the portable one: see Server.Refused
+	UringBackend                   // io_uring or nothing
+	PortableBackend                // epoll and plain system calls: a durable write holds up the loop
+)
+
 // AutoCPU lets the server choose a cpu to pin its thread to; NoCPU leaves the thread where the kernel puts it.
 const (
 	AutoCPU = -1
@@ -38,6 +48,7 @@ type Config struct {
 	Segment      int64 // bytes of a journal segment, a multiple of 4096, at least MinSegment
 	CPU          int   // cpu number, AutoCPU or NoCPU
 	Wait         ring.Policy
+	Backend      Backend
 	MaxOrders    uint32 // live orders, all instruments
 	MaxUsers     uint32
 	MaxSessions  int    // connections at once
@@ -54,7 +65,7 @@ type Config struct {
 
 	Log func(line string) // for people; called off the hot path only; may be nil
 
-	kernel func(arena uint64) (Kernel, error) // tests put another kernel below; nil: io_uring
+	kernel func(arena uint64) (Kernel, error) // tests put another kernel below; nil: what Backend says
 }
 
 // Instrument is one tradable instrument. Prices are wire integers: 1/10^PriceDecimals.
@@ -96,6 +107,8 @@ type User struct {
 // error wraps ErrConfig.
 func (c *Config) Check() error {
 	switch {
+	case c.Backend > PortableBackend:
+		return fmt.Errorf("%w: backend %d is not offered", ErrConfig, c.Backend)
 	case c.Durability != Sync && c.Durability != Async:
 		return fmt.Errorf("%w: durability %d is not offered", ErrConfig, c.Durability)
 	case c.Segment < MinSegment || c.Segment%page != 0:

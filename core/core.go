@@ -38,19 +38,20 @@ type Result struct {
 	Commands     uint64
 	Events       uint64
 	Fills        uint64
-	Enters       uint64 // io_uring_enter calls
+	Enters       uint64 // io_uring_enter calls; of the portable driver, all its system calls
 	JournalBytes uint64 // of blocks, since the birth of the journal
 }
 
 // Server is a venue that is open.
 type Server struct {
-	addr   string
-	report string
-	pipe   pipe
-	ready  chan error
-	ended  chan struct{}
-	result Result
-	err    error
+	addr    string
+	report  string
+	refused error
+	pipe    pipe
+	ready   chan error
+	ended   chan struct{}
+	result  Result
+	err     error
 
 	asking  sync.Mutex  // one operator at a time
 	answers chan Answer // to the one that asks
@@ -108,6 +109,10 @@ func (s *Server) Addr() string { return s.addr }
 
 // Report says in one line what the server runs on: kernel features, cpu, journal, recovery.
 func (s *Server) Report() string { return s.report }
+
+// Refused says why a server that was to choose its backend (AutoBackend) does without io_uring; it wraps a *ring.SetupError.
+// Nil: it has io_uring, or was told what to use.
+func (s *Server) Refused() error { return s.refused }
 
 // Run waits until the server has stopped and returns what it leaves behind. The error says why it stopped by itself.
 func (s *Server) Run() (Result, error) {
@@ -186,6 +191,7 @@ func (s *Server) open(cfg *Config) (_ *loop, err error) {
 	}
 	l.engine.Memory(ring.Prefault) // no order that trades waits for a page
 	l.conns.listen(l)
+	s.refused = l.refused
 	s.report = fmt.Sprintf("%s; %s; %s; %s", features(l.kernel), cpu, l.disk, found)
 	return l, nil
 }
@@ -213,8 +219,11 @@ func pin(cfg *Config) string {
 }
 
 func features(k Kernel) string {
-	if u, ok := k.(*ring.Uring); ok {
-		return u.Features()
+	switch k := k.(type) {
+	case *ring.Uring:
+		return k.Features()
+	case *ring.Portable:
+		return "PORTABLE BACKEND, no io_uring: " + k.Features()
 	}
 	return "another kernel"
 }
@@ -223,11 +232,7 @@ func features(k Kernel) string {
 func (l *loop) build(cfg *Config) (*found, error) {
 	control := pages(uint64(cfg.MaxSessions) * gateway.ControlSize)
 	streams := pages(cfg.StreamMemory)
-	newKernel := cfg.kernel
-	if newKernel == nil {
-		newKernel = uring
-	}
-	k, err := newKernel(slotCount*slotSize + 2*page + control + streams)
+	k, err := l.driver(cfg, slotCount*slotSize+2*page+control+streams)
 	if err != nil {
 		return nil, fmt.Errorf("core: %w", err)
 	}
@@ -255,8 +260,32 @@ func (l *loop) build(cfg *Config) (*found, error) {
 	return f, nil
 }
 
-func uring(arena uint64) (Kernel, error) {
-	return ring.NewUring(ring.Config{ReceiveBuffers: receiveBuffers, ArenaSize: arena})
+// driver makes the kernel below, with an arena for the caller.
+func (l *loop) driver(cfg *Config, arena uint64) (Kernel, error) {
+	if cfg.kernel != nil {
+		return cfg.kernel(arena)
+	}
+	if cfg.Backend != PortableBackend {
+		k, err := ring.NewUring(ring.Config{ReceiveBuffers: receiveBuffers, ArenaSize: arena})
+		if err == nil {
+			return k, nil
+		}
+		if cfg.Backend == UringBackend || !refuses(err) {
+			return nil, err
+		}
+		l.refused = err
+	}
+	k, err := ring.NewPortable(ring.Config{ReceiveBuffers: receiveBuffers, ArenaSize: arena})
+	if err != nil {
+		return nil, err // a nil *ring.Portable would be a Kernel
+	}
+	return k, nil
+}
+
+// refuses says whether an error is about io_uring itself, and not about what every driver needs.
+func refuses(err error) bool {
+	var setup *ring.SetupError
+	return errors.As(err, &setup) && setup.Kind != ring.SetupOther
 }
 
 const page = 4096

@@ -21,10 +21,19 @@ import (
 )
 
 // config is a small venue with users U0 to U7, whose key is KEY, in a directory of its own.
-func config(t testing.TB) Config {
+func config(t testing.TB) Config { return configOn(t, AutoBackend) }
+
+// onEach runs a test on every backend.
+func onEach(t *testing.T, test func(*testing.T, Backend)) {
+	t.Run("uring", func(t *testing.T) { test(t, UringBackend) })
+	t.Run("portable", func(t *testing.T) { test(t, PortableBackend) })
+}
+
+func configOn(t testing.TB, backend Backend) Config {
 	t.Helper()
 	c := Config{
-		Listen: "127.0.0.1:0", Journal: t.TempDir(), Segment: 8 << 20, CPU: NoCPU, Wait: ring.Block,
+		Backend: backend,
+		Listen:  "127.0.0.1:0", Journal: t.TempDir(), Segment: 8 << 20, CPU: NoCPU, Wait: ring.Block,
 		MaxOrders: 200_000, MaxUsers: 16, MaxSessions: 32, StreamMemory: 256 << 20,
 		LoginTimeout: time.Second, ClientTimeout: 15 * time.Second, Heartbeat: time.Second,
 		Instruments: []Instrument{{Symbol: "AAPL", PriceDecimals: 4, Tick: 100, Lot: 1, MaxQty: 1_000_000, MaxPrice: 1_999_999_900}},
@@ -148,10 +157,12 @@ func verify(t testing.TB, dir string) (hash uint64, counts replay.Counts) {
 	}
 }
 
-func TestTradeRestartResume(t *testing.T) {
+func TestTradeRestartResume(t *testing.T) { onEach(t, testTradeRestartResume) }
+
+func testTradeRestartResume(t *testing.T, backend Backend) {
 	for _, durability := range []Durability{Sync, Async} {
 		t.Run(fmt.Sprint(durability), func(t *testing.T) {
-			c := config(t)
+			c := configOn(t, backend)
 			c.Durability = durability
 			s := open(t, c)
 			a, b := dial(t, s, "U0", 1), dial(t, s, "U1", 1)
@@ -207,10 +218,12 @@ func crash(t *testing.T, from string) string {
 	return to
 }
 
-func TestCrash(t *testing.T) {
+func TestCrash(t *testing.T) { onEach(t, testCrash) }
+
+func testCrash(t *testing.T, backend Backend) {
 	for _, durability := range []Durability{Sync, Async} {
 		t.Run(fmt.Sprint(durability), func(t *testing.T) {
-			c := config(t)
+			c := configOn(t, backend)
 			c.Durability = durability
 			s := open(t, c)
 			a := dial(t, s, "U0", 1)
@@ -251,12 +264,14 @@ func TestCrash(t *testing.T) {
 }
 
 // TestGreatSweep has one order fill more makers than the journal has memory for, across several segments.
-func TestGreatSweep(t *testing.T) {
+func TestGreatSweep(t *testing.T) { onEach(t, testGreatSweep) }
+
+func testGreatSweep(t *testing.T, backend Backend) {
 	n := 100_000
 	if testing.Short() {
 		n = 20_000
 	}
-	c := config(t)
+	c := configOn(t, backend)
 	s := open(t, c)
 	a, b := dial(t, s, "U0", 0), dial(t, s, "U1", 0)
 	for i := range n {
@@ -288,8 +303,10 @@ func TestGreatSweep(t *testing.T) {
 }
 
 // TestSlowReader: a client that does not read neither holds up others nor loses anything.
-func TestSlowReader(t *testing.T) {
-	s := open(t, config(t))
+func TestSlowReader(t *testing.T) { onEach(t, testSlowReader) }
+
+func testSlowReader(t *testing.T, backend Backend) {
+	s := open(t, configOn(t, backend))
 	slow, quick := dial(t, s, "U0", 1), dial(t, s, "U1", 1)
 	const n = 60_000
 	done := make(chan error, 1)
@@ -378,8 +395,10 @@ func TestRefusals(t *testing.T) {
 }
 
 // TestStreamMemory fills it: order entry closes with a reject that says so, cancels are served, nothing breaks.
-func TestStreamMemory(t *testing.T) {
-	c := config(t)
+func TestStreamMemory(t *testing.T) { onEach(t, testStreamMemory) }
+
+func testStreamMemory(t *testing.T, backend Backend) {
+	c := configOn(t, backend)
 	c.MaxOrders, c.StreamMemory, c.Durability = 1000, 5<<20, Async
 	s := open(t, c)
 	a := dial(t, s, "U0", 0)

@@ -15,7 +15,7 @@ import (
 
 // slowDisk is a kernel whose durable writes end only while it is open: what the disk holds is not known before.
 type slowDisk struct {
-	*ring.Uring
+	Kernel
 	shut atomic.Bool
 	held []ring.Completion
 }
@@ -30,7 +30,7 @@ func (k *slowDisk) Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]r
 	}
 	before := len(done)
 	w.Until = min(w.Until, int64(time.Millisecond))
-	done, err := k.Uring.Turn(ops, done, w)
+	done, err := k.Kernel.Turn(ops, done, w)
 	kept := before
 	for _, c := range done[before:] {
 		if k.shut.Load() && kindOf(c.Tag) == tagBlock {
@@ -45,14 +45,16 @@ func (k *slowDisk) Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]r
 
 // TestNothingLeavesBeforeItIsDurable: in sync mode no answer leaves while the write that holds it has not ended; in async
 // mode it does.
-func TestNothingLeavesBeforeItIsDurable(t *testing.T) {
+func TestNothingLeavesBeforeItIsDurable(t *testing.T) { onEach(t, testNothingLeavesBeforeItIsDurable) }
+
+func testNothingLeavesBeforeItIsDurable(t *testing.T, backend Backend) {
 	for _, durability := range []Durability{Sync, Async} {
 		var disk *slowDisk
-		c := config(t)
+		c := configOn(t, backend)
 		c.Durability = durability
 		c.kernel = func(arena uint64) (Kernel, error) {
-			u, err := ring.NewUring(ring.Config{ReceiveBuffers: receiveBuffers, ArenaSize: arena})
-			disk = &slowDisk{Uring: u}
+			k, err := (&loop{}).driver(&Config{Backend: backend}, arena)
+			disk = &slowDisk{Kernel: k}
 			return disk, err
 		}
 		s := open(t, c)
@@ -101,16 +103,18 @@ func TestNothingLeavesBeforeItIsDurable(t *testing.T) {
 
 // TestStalledDisk: while the disk stands still nobody is taken for silent, and a venue that is told to stop says why it
 // cannot instead of waiting for ever.
-func TestStalledDisk(t *testing.T) {
+func TestStalledDisk(t *testing.T) { onEach(t, testStalledDisk) }
+
+func testStalledDisk(t *testing.T, backend Backend) {
 	if testing.Short() {
 		t.Skip("it waits for the end of patience")
 	}
 	var disk *slowDisk
-	c := config(t)
+	c := configOn(t, backend)
 	c.ClientTimeout = 500 * time.Millisecond
 	c.kernel = func(arena uint64) (Kernel, error) {
-		u, err := ring.NewUring(ring.Config{ReceiveBuffers: receiveBuffers, ArenaSize: arena})
-		disk = &slowDisk{Uring: u}
+		k, err := (&loop{}).driver(&Config{Backend: backend}, arena)
+		disk = &slowDisk{Kernel: k}
 		return disk, err
 	}
 	s := open(t, c)

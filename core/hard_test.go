@@ -43,8 +43,10 @@ func swallow(n net.Conn) {
 }
 
 // TestFloodDoesNotHoldBackAnswers: while others send as fast as they can, an answer comes while the flood goes on.
-func TestFloodDoesNotHoldBackAnswers(t *testing.T) {
-	c := config(t)
+func TestFloodDoesNotHoldBackAnswers(t *testing.T) { onEach(t, testFloodDoesNotHoldBackAnswers) }
+
+func testFloodDoesNotHoldBackAnswers(t *testing.T, backend Backend) {
+	c := configOn(t, backend)
 	c.Segment = 64 << 20
 	s := open(t, c)
 	v := dial(t, s, "U0", 0)
@@ -75,8 +77,10 @@ func TestFloodDoesNotHoldBackAnswers(t *testing.T) {
 }
 
 // TestBirthCutShort: a journal that has a header and no block, or only some of its first commands, is born to the end.
-func TestBirthCutShort(t *testing.T) {
-	c := config(t)
+func TestBirthCutShort(t *testing.T) { onEach(t, testBirthCutShort) }
+
+func testBirthCutShort(t *testing.T, backend Backend) {
+	c := configOn(t, backend)
 	stop(t, open(t, c))
 	name := filepath.Join(c.Journal, "000001.mj")
 	b, err := os.ReadFile(name)
@@ -96,8 +100,10 @@ func TestBirthCutShort(t *testing.T) {
 }
 
 // TestRefusedStartChangesNothing: a configuration that does not fit is refused before anything is written.
-func TestRefusedStartChangesNothing(t *testing.T) {
-	c := config(t)
+func TestRefusedStartChangesNothing(t *testing.T) { onEach(t, testRefusedStartChangesNothing) }
+
+func testRefusedStartChangesNothing(t *testing.T, backend Backend) {
+	c := configOn(t, backend)
 	s := open(t, c)
 	stop(t, s)
 	list := func() string {
@@ -132,8 +138,10 @@ func TestRefusedStartChangesNothing(t *testing.T) {
 }
 
 // TestCheckKnowsStreamMemory: what a start would refuse for want of stream memory, a check of the file alone refuses too.
-func TestCheckKnowsStreamMemory(t *testing.T) {
-	c := config(t)
+func TestCheckKnowsStreamMemory(t *testing.T) { onEach(t, testCheckKnowsStreamMemory) }
+
+func testCheckKnowsStreamMemory(t *testing.T, backend Backend) {
+	c := configOn(t, backend)
 	if err := c.Check(); err != nil {
 		t.Fatal(err)
 	}
@@ -152,8 +160,10 @@ func many(n int) []User {
 }
 
 // TestFewerOrdersConfigured: the journal's limits stay in force, and so does the memory kept for them.
-func TestFewerOrdersConfigured(t *testing.T) {
-	c := config(t)
+func TestFewerOrdersConfigured(t *testing.T) { onEach(t, testFewerOrdersConfigured) }
+
+func testFewerOrdersConfigured(t *testing.T, backend Backend) {
+	c := configOn(t, backend)
 	stop(t, open(t, c))
 	c.MaxOrders, c.StreamMemory = 10, 4<<20
 	if _, err := Open(c); !errors.Is(err, ErrConfig) {
@@ -162,8 +172,10 @@ func TestFewerOrdersConfigured(t *testing.T) {
 }
 
 // TestExpiryWhenMemoryIsUsedUp: all that rests may still expire when nothing else is let in, and the day can be recovered.
-func TestExpiryWhenMemoryIsUsedUp(t *testing.T) {
-	c := config(t)
+func TestExpiryWhenMemoryIsUsedUp(t *testing.T) { onEach(t, testExpiryWhenMemoryIsUsedUp) }
+
+func testExpiryWhenMemoryIsUsedUp(t *testing.T, backend Backend) {
+	c := configOn(t, backend)
 	c.MaxUsers, c.MaxOrders, c.StreamMemory, c.Durability = 8, 15_000, 9<<20, Async
 	s := open(t, c)
 	n := flooder(t, s, "U0")
@@ -199,8 +211,10 @@ func TestExpiryWhenMemoryIsUsedUp(t *testing.T) {
 }
 
 // TestNoSpareSegment: while no segment can be prepared the venue goes on, closes order entry in time, and opens it again.
-func TestNoSpareSegment(t *testing.T) {
-	c := config(t)
+func TestNoSpareSegment(t *testing.T) { onEach(t, testNoSpareSegment) }
+
+func testNoSpareSegment(t *testing.T, backend Backend) {
+	c := configOn(t, backend)
 	c.Durability = Async
 	obstacle := filepath.Join(c.Journal, "000002.mj.new")
 	if err := os.MkdirAll(filepath.Join(obstacle, "x"), 0o755); err != nil {
@@ -241,8 +255,10 @@ func TestNoSpareSegment(t *testing.T) {
 }
 
 // TestStopTwice: a late Stop does not write into whatever has got the pipe's number by then.
-func TestStopTwice(t *testing.T) {
-	c := config(t)
+func TestStopTwice(t *testing.T) { onEach(t, testStopTwice) }
+
+func testStopTwice(t *testing.T, backend Backend) {
+	c := configOn(t, backend)
 	s := open(t, c)
 	stop(t, s)
 	var files []*os.File
@@ -263,8 +279,10 @@ func TestStopTwice(t *testing.T) {
 }
 
 // TestNothingLeaks: descriptors and files after many starts and stops.
-func TestNothingLeaks(t *testing.T) {
-	c := config(t)
+func TestNothingLeaks(t *testing.T) { onEach(t, testNothingLeaks) }
+
+func testNothingLeaks(t *testing.T, backend Backend) {
+	c := configOn(t, backend)
 	c.Segment = 64 << 20
 	stop(t, open(t, c))
 	count := func() int {
@@ -289,8 +307,10 @@ func TestNothingLeaks(t *testing.T) {
 }
 
 // TestAsyncSessionAfterLostEpoch: an epoch whose first block never reached the disk has told nobody anything.
-func TestAsyncSessionAfterLostEpoch(t *testing.T) {
-	c := config(t)
+func TestAsyncSessionAfterLostEpoch(t *testing.T) { onEach(t, testAsyncSessionAfterLostEpoch) }
+
+func testAsyncSessionAfterLostEpoch(t *testing.T, backend Backend) {
+	c := configOn(t, backend)
 	c.Durability = Async
 	s := open(t, c)
 	dial(t, s, "U0", 1).settle()
@@ -310,8 +330,10 @@ func TestAsyncSessionAfterLostEpoch(t *testing.T) {
 }
 
 // TestExpiredDuringAsyncCrash: an order that came due while the venue was down is told as expired in the new session.
-func TestExpiredDuringAsyncCrash(t *testing.T) {
-	c := config(t)
+func TestExpiredDuringAsyncCrash(t *testing.T) { onEach(t, testExpiredDuringAsyncCrash) }
+
+func testExpiredDuringAsyncCrash(t *testing.T, backend Backend) {
+	c := configOn(t, backend)
 	c.Durability = Async
 	s := open(t, c)
 	a := dial(t, s, "U0", 1)

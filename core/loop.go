@@ -11,7 +11,8 @@ import (
 	"matcher/ring"
 )
 
-// Kernel is what the loop asks of the world below: operations in, completions out, one call per turn. ring.Uring is one.
+// Kernel is what the loop asks of the world below: operations in, completions out, one call per turn. ring.Uring is one,
+// ring.Portable another.
 type Kernel interface {
 	// Turn submits ops, waits as told, and appends what completed. See ring.Uring.
 	Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]ring.Completion, error)
@@ -47,6 +48,7 @@ type loop struct {
 	known   map[[6]byte]uint16 // users that the journal has
 	lock    int                // descriptor of the journal's lock
 	disk    string             // how the journal is written, for people
+	refused error              // why there is no io_uring, if that was left to us
 
 	ops  []ring.Op         // for the next turn
 	done []ring.Completion // of this turn

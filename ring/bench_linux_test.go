@@ -16,48 +16,55 @@ import (
 // BenchmarkEcho is the round trip of a 64-byte message over loopback TCP: a client that spins on its own thread, and the
 // ring. With two cpus or more each has its own.
 func BenchmarkEcho(b *testing.B) {
-	for name, policy := range map[string]ring.Policy{"spin": ring.Spin, "adaptive": ring.Adaptive, "block": ring.Block} {
-		b.Run(name, func(b *testing.B) {
-			r := newRig(b, ring.Config{})
-			cpus := ring.CPUs()
-			defer keepAffinity(b)()
-			if err := ring.Pin(cpus[len(cpus)-1]); err != nil {
+	eachPolicy(b, func(b *testing.B, d driver, policy ring.Policy) {
+		r := newRig(b, d, ring.Config{})
+		cpus := ring.CPUs()
+		defer keepAffinity(b)()
+		if err := ring.Pin(cpus[len(cpus)-1]); err != nil {
+			b.Fatal(err)
+		}
+		ours, theirs := r.tcpPair()
+		for _, fd := range []int{ours, theirs} {
+			if err := ring.NoDelay(fd); err != nil {
 				b.Fatal(err)
 			}
-			ours, theirs := r.tcpPair()
-			for _, fd := range []int{ours, theirs} {
-				if err := ring.NoDelay(fd); err != nil {
-					b.Fatal(err)
-				}
+		}
+		took := make(chan []time.Duration, 1)
+		go func() { took <- pingPong(b, theirs, cpus[0]) }()
+		r.add(ring.Op{Code: ring.Receive, File: int32(ours)})
+		enters := r.u.Enters()
+		b.ResetTimer()
+		for n := 0; n < b.N; {
+			var err error
+			r.done, err = r.u.Turn(r.ops, r.done[:0], ring.Wait{Policy: policy, Until: int64(10 * time.Millisecond)})
+			if err != nil {
+				b.Fatal(err)
 			}
-			took := make(chan []time.Duration, 1)
-			go func() { took <- pingPong(b, theirs, cpus[0]) }()
-			r.add(ring.Op{Code: ring.Receive, File: int32(ours)})
-			enters := r.u.Enters()
-			b.ResetTimer()
-			for n := 0; n < b.N; {
-				var err error
-				r.done, err = r.u.Turn(r.ops, r.done[:0], ring.Wait{Policy: policy, Until: int64(10 * time.Millisecond)})
-				if err != nil {
-					b.Fatal(err)
-				}
-				r.ops = r.ops[:0]
-				for _, c := range r.done {
-					n++
-					at := r.put(0, r.u.Arena()[c.Off:c.Off+uint64(c.Res)])
-					r.ops = append(r.ops,
-						ring.Op{Code: ring.SendNow, File: int32(ours), Off: at, Len: uint32(c.Res)},
-						ring.Op{Code: ring.Recycle, Buffer: c.Buffer})
-				}
+			r.ops = r.ops[:0]
+			for _, c := range r.done {
+				n++
+				at := r.put(0, r.u.Arena()[c.Off:c.Off+uint64(c.Res)])
+				r.ops = append(r.ops,
+					ring.Op{Code: ring.SendNow, File: int32(ours), Off: at, Len: uint32(c.Res)},
+					ring.Op{Code: ring.Recycle, Buffer: c.Buffer})
 			}
-			r.now()
-			b.StopTimer()
-			trips := <-took
-			slices.Sort(trips)
-			b.ReportMetric(float64(trips[len(trips)/2].Nanoseconds())/1e3, "p50-us")
-			b.ReportMetric(float64(trips[len(trips)*99/100].Nanoseconds())/1e3, "p99-us")
-			b.ReportMetric(float64(r.u.Enters()-enters)/float64(b.N), "enters/op")
-		})
+		}
+		r.now()
+		b.StopTimer()
+		trips := <-took
+		slices.Sort(trips)
+		b.ReportMetric(float64(trips[len(trips)/2].Nanoseconds())/1e3, "p50-us")
+		b.ReportMetric(float64(trips[len(trips)*99/100].Nanoseconds())/1e3, "p99-us")
+		b.ReportMetric(float64(r.u.Enters()-enters)/float64(b.N), "enters/op")
+	})
+}
+
+// eachPolicy runs a benchmark on every driver with every way to wait.
+func eachPolicy(b *testing.B, run func(*testing.B, driver, ring.Policy)) {
+	for _, d := range drivers {
+		for i, name := range []string{"adaptive", "spin", "block"} {
+			b.Run(d.name+"/"+name, func(b *testing.B) { run(b, d, ring.Policy(i)) })
+		}
 	}
 }
 
@@ -89,46 +96,47 @@ func pingPong(b *testing.B, fd, cpu int) []time.Duration {
 
 // BenchmarkDurableWrite is one 4 KiB write at a time to a zeroed file, durable.
 func BenchmarkDurableWrite(b *testing.B) {
-	for name, wait := range map[string]ring.Wait{
-		"adaptive": {Policy: ring.Adaptive, Until: 1e9, DiskBusy: true},
-		"spin":     {Policy: ring.Spin, Until: 1e9, DiskBusy: true},
-		"block":    {Policy: ring.Block, Until: 1e9, DiskBusy: true},
-	} {
-		b.Run(name, func(b *testing.B) {
-			r := newRig(b, ring.Config{})
-			dir := b.TempDir()
-			fd, direct := r.file(dir)
-			if err := ring.Zero(fd, direct, 0, 1<<20); err != nil {
-				b.Fatal(err)
+	eachPolicy(b, func(b *testing.B, d driver, policy ring.Policy) {
+		wait := ring.Wait{Policy: policy, Until: 1e9, DiskBusy: true}
+		r := newRig(b, d, ring.Config{})
+		dir := b.TempDir()
+		fd, direct := r.file(dir)
+		if err := ring.Zero(fd, direct, 0, 1<<20); err != nil {
+			b.Fatal(err)
+		}
+		if err := ring.Fsync(fd); err != nil {
+			b.Fatal(err)
+		}
+		defer keepAffinity(b)()
+		cpus := ring.CPUs()
+		if err := ring.Pin(cpus[len(cpus)-1]); err != nil {
+			b.Fatal(err)
+		}
+		trips := make([]time.Duration, 0, b.N)
+		for b.Loop() {
+			start := time.Now()
+			r.add(ring.Op{Code: ring.Write, File: int32(fd), Off: r.u.Base(), Len: 4096, At: uint64(len(trips)%256) << 12})
+			done := r.turn(wait)
+			if len(done) != 1 || done[0].Res != 4096 {
+				b.Fatalf("%+v", done)
 			}
-			if err := ring.Fsync(fd); err != nil {
-				b.Fatal(err)
-			}
-			defer keepAffinity(b)()
-			cpus := ring.CPUs()
-			if err := ring.Pin(cpus[len(cpus)-1]); err != nil {
-				b.Fatal(err)
-			}
-			trips := make([]time.Duration, 0, b.N)
-			for b.Loop() {
-				start := time.Now()
-				r.add(ring.Op{Code: ring.Write, File: int32(fd), Off: r.u.Base(), Len: 4096, At: uint64(len(trips)%256) << 12})
-				done := r.turn(wait)
-				if len(done) != 1 || done[0].Res != 4096 {
-					b.Fatalf("%+v", done)
-				}
-				trips = append(trips, time.Since(start))
-			}
-			slices.Sort(trips)
-			b.ReportMetric(float64(trips[len(trips)/2].Nanoseconds())/1e3, "p50-us")
-			b.ReportMetric(float64(trips[len(trips)*99/100].Nanoseconds())/1e3, "p99-us")
-		})
-	}
+			trips = append(trips, time.Since(start))
+		}
+		slices.Sort(trips)
+		b.ReportMetric(float64(trips[len(trips)/2].Nanoseconds())/1e3, "p50-us")
+		b.ReportMetric(float64(trips[len(trips)*99/100].Nanoseconds())/1e3, "p99-us")
+	})
 }
 
 // BenchmarkSend is the cost of one SendNow of 64 bytes among 64 in a turn.
 func BenchmarkSend(b *testing.B) {
-	r := newRig(b, ring.Config{})
+	for _, d := range drivers {
+		b.Run(d.name, func(b *testing.B) { benchmarkSend(b, d) })
+	}
+}
+
+func benchmarkSend(b *testing.B, d driver) {
+	r := newRig(b, d, ring.Config{})
 	ours, theirs := r.unixPair()
 	trash := make([]byte, 64*64)
 	for range 64 {
@@ -153,10 +161,14 @@ func BenchmarkSend(b *testing.B) {
 
 // BenchmarkIdleTurn is a turn with nothing to submit and nothing completed.
 func BenchmarkIdleTurn(b *testing.B) {
-	r := newRig(b, ring.Config{})
-	for b.Loop() {
-		if done, err := r.u.Turn(nil, r.done[:0], ring.Wait{}); err != nil || len(done) > 0 {
-			b.Fatalf("%+v, %v", done, err)
-		}
+	for _, d := range drivers {
+		b.Run(d.name, func(b *testing.B) {
+			r := newRig(b, d, ring.Config{})
+			for b.Loop() {
+				if done, err := r.u.Turn(nil, r.done[:0], ring.Wait{}); err != nil || len(done) > 0 {
+					b.Fatalf("%+v, %v", done, err)
+				}
+			}
+		})
 	}
 }

@@ -70,7 +70,9 @@ func (e *echo) act(done []ring.Completion) {
 }
 
 // Many connections, bytes split and merged at random, every wait policy; with few buffers the receives run dry and recover.
-func TestEcho(t *testing.T) {
+func TestEcho(t *testing.T) { onEach(t, testEcho) }
+
+func testEcho(t *testing.T, d driver) {
 	tests := []struct {
 		name   string
 		cfg    ring.Config
@@ -87,7 +89,7 @@ func TestEcho(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			const clients, size = 40, 40 << 10
 			test.cfg.ArenaSize = 64 << 20
-			e := &echo{rig: newRig(t, test.cfg)}
+			e := &echo{rig: newRig(t, d, test.cfg)}
 			e.listener, _ = e.listen()
 			seed := uint64(time.Now().UnixNano())
 			if s := os.Getenv("RING_SEED"); s != "" {
@@ -159,8 +161,10 @@ func readSome(fd, n int) []byte {
 }
 
 // The bytes wait in the socket while no buffer is there, and none is lost.
-func TestReceiveBuffersExhausted(t *testing.T) {
-	r := newRig(t, ring.Config{ReceiveBuffers: 4, ReceiveSize: 64})
+func TestReceiveBuffersExhausted(t *testing.T) { onEach(t, testReceiveBuffersExhausted) }
+
+func testReceiveBuffersExhausted(t *testing.T, d driver) {
+	r := newRig(t, d, ring.Config{ReceiveBuffers: 4, ReceiveSize: 64})
 	ours, theirs := r.unixPair()
 	sent := pattern(10 * 64)
 	write(t, theirs, sent)
@@ -192,8 +196,10 @@ func TestReceiveBuffersExhausted(t *testing.T) {
 }
 
 // The tail of the ring of receive buffers is 16 bits and must wrap.
-func TestReceiveBuffersWrap(t *testing.T) {
-	r := newRig(t, ring.Config{ReceiveBuffers: 2, ReceiveSize: 64})
+func TestReceiveBuffersWrap(t *testing.T) { onEach(t, testReceiveBuffersWrap) }
+
+func testReceiveBuffersWrap(t *testing.T, d driver) {
+	r := newRig(t, d, ring.Config{ReceiveBuffers: 2, ReceiveSize: 64})
 	ours, theirs := r.unixPair()
 	r.add(ring.Op{Code: ring.Receive, File: int32(ours)})
 	message := make([]byte, 64) // fills a buffer

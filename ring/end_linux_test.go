@@ -31,9 +31,11 @@ func byTag(t *testing.T, done []ring.Completion) map[uint64]ring.Completion {
 }
 
 // The sequences that the comment of Code promises.
-func TestEndingAConnection(t *testing.T) {
+func TestEndingAConnection(t *testing.T) { onEach(t, testEndingAConnection) }
+
+func testEndingAConnection(t *testing.T, d driver) {
 	begin := func(t *testing.T) (r *rig, ours, theirs int) {
-		r = newRig(t, ring.Config{})
+		r = newRig(t, d, ring.Config{})
 		ours, theirs = r.tcpPair()
 		r.add(ring.Op{Code: ring.Receive, File: int32(ours), Tag: tagReceive})
 		r.quiet()
@@ -139,7 +141,7 @@ func TestEndingAConnection(t *testing.T) {
 		}
 	})
 	t.Run("cancel of a listener", func(t *testing.T) {
-		r := newRig(t, ring.Config{})
+		r := newRig(t, d, ring.Config{})
 		listener, _ := r.listen()
 		r.add(ring.Op{Code: ring.Accept, File: int32(listener), Tag: tagReceive})
 		r.now()
@@ -150,7 +152,7 @@ func TestEndingAConnection(t *testing.T) {
 		}
 	})
 	t.Run("a file that is not open", func(t *testing.T) {
-		r := newRig(t, ring.Config{})
+		r := newRig(t, d, ring.Config{})
 		const nothing = 1 << 20
 		codes := []ring.Code{ring.Accept, ring.Receive, ring.Send, ring.SendNow, ring.Write, ring.WriteLazy, ring.Read, ring.Shutdown, ring.Close, ring.Cancel}
 		for _, code := range codes {

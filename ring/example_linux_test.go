@@ -11,27 +11,48 @@ import (
 	"matcher/ring"
 )
 
-// A server that sends back what it is sent, on one thread: it ends when its only client has gone.
+// A server that sends back what it is sent, on one thread and on each driver: io_uring, and the portable one that takes its
+// place where io_uring is refused. The loop around Turn is the same.
 func Example() {
-	runtime.LockOSThread() // the ring belongs to this thread
+	runtime.LockOSThread() // a ring belongs to this thread
 	defer runtime.UnlockOSThread()
-	u, err := ring.NewUring(ring.Config{Entries: 64, ReceiveBuffers: 64})
-	if err != nil {
+	cfg := ring.Config{Entries: 64, ReceiveBuffers: 64}
+	if u, err := ring.NewUring(cfg); err == nil {
+		serveOne(u)
+		_ = u.Close()
+	} else {
 		fmt.Println("hello, ring") // a machine without io_uring
-		return
 	}
-	defer func() { _ = u.Close() }()
+	p, err := ring.NewPortable(cfg)
+	if err != nil {
+		panic(err)
+	}
+	serveOne(p)
+	_ = p.Close()
+	// Output:
+	// hello, ring
+	// hello, ring
+}
+
+// turner is what a loop needs of a driver.
+type turner interface {
+	Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]ring.Completion, error)
+	Arena() []byte
+}
+
+// serveOne echoes until its only client has gone.
+func serveOne(k turner) {
 	listener, addr, err := ring.Listen("127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}
 	go greet(addr)
 
-	const accept, send, closing = 1 << 32, 2 << 32, 3 << 32 // above the descriptor, in the tag
+	const accept, send, closing, quiet = 1 << 32, 2 << 32, 3 << 32, 4 << 32 // above the descriptor, in the tag
 	ops := []ring.Op{{Code: ring.Accept, File: int32(listener), Tag: accept}}
 	var done []ring.Completion
-	for open := true; open; {
-		done, err = u.Turn(ops, done[:0], ring.Wait{Policy: ring.Adaptive, Until: 1e9})
+	for open := 2; open > 0; { // the connection and the listener
+		done, err = k.Turn(ops, done[:0], ring.Wait{Policy: ring.Adaptive, Until: 1e9})
 		if err != nil {
 			panic(err)
 		}
@@ -40,22 +61,25 @@ func Example() {
 			file := int32(c.Tag)
 			switch c.Tag &^ 0xffffffff {
 			case accept:
-				ops = append(ops, ring.Op{Code: ring.Receive, File: c.Res, Tag: uint64(c.Res)})
+				if c.Res >= 0 { // else it was cancelled
+					ops = append(ops, ring.Op{Code: ring.Receive, File: c.Res, Tag: uint64(c.Res)})
+				}
 			case send: // the buffer was lent to the kernel until now; its number is in the tag
 				ops = append(ops, ring.Op{Code: ring.Recycle, Buffer: uint16(c.Tag)})
 			case closing:
-				open = false
+				open--
+			case quiet: // nothing follows from it
 			default:
 				if c.Res <= 0 {
-					ops = append(ops, ring.Op{Code: ring.Close, File: file, Tag: closing})
+					ops = append(ops, ring.Op{Code: ring.Close, File: file, Tag: closing},
+						ring.Op{Code: ring.Cancel, File: int32(listener), Tag: quiet}, ring.Op{Code: ring.Close, File: int32(listener), Tag: closing})
 					break
 				}
-				fmt.Printf("%s\n", u.Arena()[c.Off:c.Off+uint64(c.Res)])
+				fmt.Printf("%s\n", k.Arena()[c.Off:c.Off+uint64(c.Res)])
 				ops = append(ops, ring.Op{Code: ring.Send, File: file, Off: c.Off, Len: uint32(c.Res), Tag: send | uint64(c.Buffer)})
 			}
 		}
 	}
-	// Output: hello, ring
 }
 
 // greet sends one line and waits for it to come back.

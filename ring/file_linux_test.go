@@ -37,7 +37,9 @@ func tmpfs(t *testing.T) string {
 	return dir
 }
 
-func TestWriteAndRead(t *testing.T) {
+func TestWriteAndRead(t *testing.T) { onEach(t, testWriteAndRead) }
+
+func testWriteAndRead(t *testing.T, d driver) {
 	type place struct {
 		name string
 		open func(*testing.T, *rig) int
@@ -67,7 +69,7 @@ func TestWriteAndRead(t *testing.T) {
 	}
 	for _, p := range places {
 		t.Run(p.name, func(t *testing.T) {
-			r := newRig(t, ring.Config{})
+			r := newRig(t, d, ring.Config{})
 			fd := int32(p.open(t, r))
 			const n, size = 8, 8192
 			at := r.put(0, pattern(n*size))
@@ -107,8 +109,10 @@ func TestWriteAndRead(t *testing.T) {
 	}
 }
 
-func TestDirectWriteMustBeAligned(t *testing.T) {
-	r := newRig(t, ring.Config{})
+func TestDirectWriteMustBeAligned(t *testing.T) { onEach(t, testDirectWriteMustBeAligned) }
+
+func testDirectWriteMustBeAligned(t *testing.T, d driver) {
+	r := newRig(t, d, ring.Config{})
 	fd, direct := r.file(t.TempDir())
 	if !direct {
 		t.Skip("this file system has no direct writes")
@@ -120,8 +124,10 @@ func TestDirectWriteMustBeAligned(t *testing.T) {
 }
 
 // The pipe is how other threads reach the loop: every message comes whole.
-func TestPipe(t *testing.T) {
-	r := newRig(t, ring.Config{})
+func TestPipe(t *testing.T) { onEach(t, testPipe) }
+
+func testPipe(t *testing.T, d driver) {
+	r := newRig(t, d, ring.Config{})
 	in, out, err := ring.Pipe()
 	if err != nil {
 		t.Fatal(err)

@@ -13,10 +13,48 @@ import (
 	"matcher/ring"
 )
 
+// kernel is what every driver answers to.
+type kernel interface {
+	Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]ring.Completion, error)
+	Arena() []byte
+	Base() uint64
+	Enters() uint64
+	Features() string
+	Close() error
+}
+
+// driver is one way to be a kernel.
+type driver struct {
+	name  string
+	queue int // completions that it can keep in memory for each entry of Config.Entries; 0: there is no queue
+	open  func(ring.Config) (kernel, error)
+}
+
+var (
+	uring    = driver{"uring", 4, func(cfg ring.Config) (kernel, error) { return opened(ring.NewUring(cfg)) }}
+	portable = driver{"portable", 0, func(cfg ring.Config) (kernel, error) { return opened(ring.NewPortable(cfg)) }}
+	drivers  = append([]driver{uring, portable}, tagged...)
+)
+
+// opened keeps a nil pointer from becoming a kernel.
+func opened[K kernel](k K, err error) (kernel, error) {
+	if err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// onEach runs a test on every driver: what it asks for is what they have in common.
+func onEach(t *testing.T, test func(*testing.T, driver)) {
+	for _, d := range drivers {
+		t.Run(d.name, func(t *testing.T) { test(t, d) })
+	}
+}
+
 // rig is a ring with the arrays that a loop keeps around it.
 type rig struct {
 	t    testing.TB
-	u    *ring.Uring
+	u    kernel
 	ops  []ring.Op
 	done []ring.Completion
 
@@ -24,14 +62,14 @@ type rig struct {
 }
 
 // newRig makes a ring on a locked thread, or skips the test where the kernel forbids io_uring.
-func newRig(t testing.TB, cfg ring.Config) *rig {
+func newRig(t testing.TB, d driver, cfg ring.Config) *rig {
 	t.Helper()
 	runtime.LockOSThread()
 	t.Cleanup(runtime.UnlockOSThread)
 	if cfg.ArenaSize == 0 {
 		cfg.ArenaSize = 4 << 20
 	}
-	u, err := ring.NewUring(cfg)
+	u, err := d.open(cfg)
 	var refused *ring.SetupError
 	if errors.As(err, &refused) {
 		t.Skipf("no io_uring here: %v: %s", err, refused.Hint())

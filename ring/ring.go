@@ -1,30 +1,39 @@
 // Package ring is the kernel side of a single-threaded event loop: it takes operations as plain data, hands them to the
-// kernel in one system call per turn, and gives back completions as plain data.
+// kernel, and gives back completions as plain data.
 //
-// It owns the submission and completion queues, the receive buffers and one arena of off-heap memory that every
-// operation points into. It never knows what the bytes mean, never starts a goroutine, and never lets a pointer to the
-// Go heap reach the kernel. Beside the ring it holds the few system calls that a loop needs before it turns: listening,
-// pinning threads, opening and preparing files for direct writes.
+// It owns the queues shared with the kernel, the receive buffers and one arena of off-heap memory that every operation
+// points into. It never knows what the bytes mean, never starts a goroutine, and never lets a pointer to the Go heap stay
+// with the kernel. Beside the drivers it holds the few system calls that a loop needs before it turns: listening, pinning
+// threads, opening and preparing files for direct writes.
 //
-// The model is that of thread-per-core runtimes such as monoio: one thread has one ring and all state of its
-// connections, so nothing ever wakes another thread. What is not the same: there is no runtime, no task, no future and no
-// callback. The caller writes a loop of its own around Turn, data in, data out, and anything that answers Turn the same
-// way (another kernel interface, a simulation) can take its place.
+// There are two drivers with the same method Turn, and under the build tag giouring a third. A loop written for one runs on the other.
+//
+//	Uring      io_uring: all operations of a turn are one system call. Linux 6.1 or later.
+//	Portable   epoll and a system call per operation, for kernels and containers that refuse io_uring. A write to a disk
+//	           holds up the turn: there is no thread beside the loop's that could wait for it. See Portable for the rest.
+//	Giouring   io_uring through github.com/pawelgaczynski/giouring, around its faults.
+//
+// The model is that of thread-per-core runtimes such as monoio. The same: one thread has one ring and all state of its
+// connections, so nothing ever wakes another thread; io_uring first and epoll where it must be; a completion leads to the
+// next submission without a queue between; memory that the kernel writes to is lent to it and owned by one side at a time.
+// Not the same: there is no runtime, no task, no future, no waker and no callback. The caller writes a loop of its own
+// around Turn, data in, data out, and anything that answers Turn the same way (a simulation) can take its place. Buffers
+// belong to the ring rather than to each read, and an operation names memory by an offset rather than by owning it.
 package ring
 
 import "time"
 
 // Code says what an operation does.
 //
-// Operations are begun in the order in which they are given, and those that need not wait are done when Turn returns
-// (Send and SendNow that find room, Receive of bytes that are there, Cancel, Close of a socket). A later operation does not
-// wait for an earlier one: give at most one send for a descriptor per turn, and none while a Send is under way on it, or
-// bytes that find room may overtake others that found none.
+// Operations are begun in the order in which they are given (Portable: writes to files behind all others), and those that
+// need not wait are done when Turn returns (Send and SendNow that find room, Receive of bytes that are there, Cancel, Close
+// of a socket). A later operation does not wait for an earlier one: give at most one send for a descriptor per turn, and
+// none while a Send is under way on it, or bytes that find room may overtake others that found none.
 //
 // Ending a connection. A Receive or Send under way holds the connection open: Close alone frees the descriptor's number
 // and tells the peer nothing. So end what is under way first:
-//   - Shutdown 2: Shutdown completes with 0 and Receive with Res 0 and More false, in either order and in a later turn (the
-//     kernel runs Shutdown on a thread of its own). Then Close.
+//   - Shutdown 2: Shutdown completes with 0 and Receive with Res 0 and More false, in either order and perhaps in a later
+//     turn (io_uring runs Shutdown on a thread of its own). Then Close.
 //   - Cancel: every operation under way on File completes with -ECANCELED and More false (a Send that had sent something
 //     with that count), and Cancel with their number, all in the turn that submitted Cancel, in any order. Close may follow
 //     in that turn. Bytes received and not yet read make the peer see a reset instead of an end.
@@ -32,7 +41,8 @@ import "time"
 //     Sending to it may succeed once (the reset is yet to come), then gives -EPIPE or -ECONNRESET.
 type Code uint8
 
-// Codes of operations. The name of the io_uring request that the uring driver makes of each is given behind it.
+// Codes of operations. The name of the io_uring request that Uring makes of each is given behind it; Portable makes the
+// system call of that name.
 const (
 	// Accept takes connections on the listening File until it is cancelled (multishot IORING_OP_ACCEPT). Res of each
 	// completion is a new descriptor, close-on-exec. It ends (More false) with every error, such as -EMFILE, and now and
@@ -100,15 +110,15 @@ type Completion struct {
 type Wait struct {
 	Policy   Policy
 	Until    int64 // nanoseconds from now; 0: do not wait at all
-	DiskBusy bool  // a durable write is in flight: while spinning, yield the cpu so that the kernel can end it
+	DiskBusy bool  // a durable write is in flight: while spinning, Uring yields the cpu so that the kernel can end it
 }
 
 // Policy says how a turn waits for the first completion.
 type Policy uint8
 
-// Policies.
+// Policies. Spinning is looking in user memory; for Portable it is a system call that does not wait.
 const (
-	Adaptive Policy = iota // spin in user memory for SpinFor (five times as long with DiskBusy), then sleep in the kernel
-	Spin                   // spin in user memory until Until
+	Adaptive Policy = iota // spin for SpinFor (Uring with DiskBusy: five times as long), then sleep in the kernel
+	Spin                   // spin until Until
 	Block                  // sleep in the kernel
 )

@@ -22,10 +22,12 @@ func pattern(n int) []byte {
 }
 
 // The core counts a connection's bytes as sent unless the very Turn that submitted them says otherwise.
-func TestSendNowTellsInTheSameTurn(t *testing.T) {
+func TestSendNowTellsInTheSameTurn(t *testing.T) { onEach(t, testSendNowTellsInTheSameTurn) }
+
+func testSendNowTellsInTheSameTurn(t *testing.T, d driver) {
 	for _, kind := range []string{"unix", "tcp"} {
 		t.Run(kind, func(t *testing.T) {
-			r := newRig(t, ring.Config{})
+			r := newRig(t, d, ring.Config{})
 			ours, theirs := r.unixPair()
 			if kind == "tcp" {
 				ours, theirs = r.tcpPair()
@@ -70,8 +72,10 @@ func TestSendNowTellsInTheSameTurn(t *testing.T) {
 }
 
 // Only the count of a short send tells which bytes come next.
-func TestSendNowCountIsExact(t *testing.T) {
-	r := newRig(t, ring.Config{})
+func TestSendNowCountIsExact(t *testing.T) { onEach(t, testSendNowCountIsExact) }
+
+func testSendNowCountIsExact(t *testing.T, d driver) {
+	r := newRig(t, d, ring.Config{})
 	ours, theirs := r.tcpPair()
 	if err := ring.SetSendBuffer(ours, 8192); err != nil {
 		t.Fatal(err)
@@ -96,7 +100,11 @@ func TestSendNowCountIsExact(t *testing.T) {
 
 // Many results at once, in a queue too small for them, still come with the turn that submitted the sends.
 func TestSendNowInTheSameTurnDespiteOverflow(t *testing.T) {
-	r := newRig(t, ring.Config{Entries: 64})
+	onEach(t, testSendNowInTheSameTurnDespiteOverflow)
+}
+
+func testSendNowInTheSameTurnDespiteOverflow(t *testing.T, d driver) {
+	r := newRig(t, d, ring.Config{Entries: 64})
 	ours, _ := r.unixPair()
 	if err := ring.SetSendBuffer(ours, 4096); err != nil {
 		t.Fatal(err)
@@ -119,8 +127,10 @@ func TestSendNowInTheSameTurnDespiteOverflow(t *testing.T) {
 }
 
 // Send waits for a slow peer and completes once.
-func TestSendWaitsForAll(t *testing.T) {
-	r := newRig(t, ring.Config{})
+func TestSendWaitsForAll(t *testing.T) { onEach(t, testSendWaitsForAll) }
+
+func testSendWaitsForAll(t *testing.T, d driver) {
+	r := newRig(t, d, ring.Config{})
 	ours, theirs := r.tcpPair()
 	if err := ring.SetSendBuffer(ours, 8192); err != nil {
 		t.Fatal(err)
@@ -141,9 +151,11 @@ func TestSendWaitsForAll(t *testing.T) {
 }
 
 // What sending to a peer that has gone looks like.
-func TestSendToAClosedPeer(t *testing.T) {
+func TestSendToAClosedPeer(t *testing.T) { onEach(t, testSendToAClosedPeer) }
+
+func testSendToAClosedPeer(t *testing.T, d driver) {
 	t.Run("unix", func(t *testing.T) {
-		r := newRig(t, ring.Config{})
+		r := newRig(t, d, ring.Config{})
 		ours, theirs := r.unixPair()
 		r.hangUp(theirs)
 		r.add(ring.Op{Code: ring.SendNow, File: int32(ours), Off: r.u.Base(), Len: 64, Tag: 1})
@@ -152,7 +164,7 @@ func TestSendToAClosedPeer(t *testing.T) {
 		}
 	})
 	t.Run("tcp", func(t *testing.T) {
-		r := newRig(t, ring.Config{})
+		r := newRig(t, d, ring.Config{})
 		ours, theirs := r.tcpPair()
 		r.hangUp(theirs)
 		send := ring.Op{Code: ring.SendNow, File: int32(ours), Off: r.u.Base(), Len: 64, Tag: 1}
@@ -167,7 +179,7 @@ func TestSendToAClosedPeer(t *testing.T) {
 		}
 	})
 	t.Run("reset", func(t *testing.T) {
-		r := newRig(t, ring.Config{})
+		r := newRig(t, d, ring.Config{})
 		ours, theirs := r.tcpPair()
 		if err := unix.SetsockoptLinger(theirs, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}); err != nil {
 			t.Fatal(err)
@@ -180,7 +192,7 @@ func TestSendToAClosedPeer(t *testing.T) {
 		}
 	})
 	t.Run("waiting", func(t *testing.T) {
-		r := newRig(t, ring.Config{})
+		r := newRig(t, d, ring.Config{})
 		ours, theirs := r.tcpPair()
 		if err := ring.SetSendBuffer(ours, 8192); err != nil {
 			t.Fatal(err)

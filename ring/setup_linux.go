@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Config sizes a Uring. A zero field takes its default.
+// Config sizes a driver. A zero field takes its default.
 type Config struct {
 	Entries        uint32 // operations that one io_uring_enter can submit, 1 to 32768; default 4096; the kernel rounds up to a power of two
 	ReceiveBuffers int    // a power of two, at most 32768; default 1024
@@ -58,7 +58,7 @@ const (
 	SetupMemlock           // ENOMEM from io_uring_setup(2) or io_uring_register(2): RLIMIT_MEMLOCK, or no memory
 )
 
-// SetupError is why NewUring failed.
+// SetupError is why NewUring or NewPortable failed.
 type SetupError struct {
 	Call  string // what was tried, such as "io_uring_setup"
 	Kind  SetupKind
@@ -119,7 +119,7 @@ func NewUring(cfg Config) (*Uring, error) {
 		return nil, err
 	}
 	u := &Uring{fd: -1, enterFD: -1, thread: unix.Gettid()}
-	for _, step := range []func(Config) error{u.setup, u.mapQueues, u.mapArena, u.provideBuffers, u.registerSelf} {
+	for _, step := range []func(Config) error{u.setup, u.mapQueues, u.mapMemory, u.provideBuffers, u.registerSelf} {
 		if err := step(cfg); err != nil {
 			_ = u.Close()
 			return nil, err
@@ -178,24 +178,17 @@ func (u *Uring) mapQueues(Config) error {
 	return nil
 }
 
-// mapArena reserves the arena, with the receive buffers at its start and backed by memory at once, and the page that holds
-// the ring of provided buffers and the argument of enter.
-func (u *Uring) mapArena(cfg Config) error {
-	buffers := uint64(cfg.ReceiveBuffers) * uint64(cfg.ReceiveSize)
-	u.base = (buffers + pageSize - 1) &^ (pageSize - 1)
-	total := u.base + (cfg.ArenaSize+pageSize-1)&^(pageSize-1)
+// mapMemory reserves the arena, and the page that holds the ring of provided buffers and the argument of enter.
+func (u *Uring) mapMemory(cfg Config) error {
 	var err error
-	const mode = unix.MAP_PRIVATE | unix.MAP_ANONYMOUS
-	if u.arena, err = unix.Mmap(-1, 0, int(total), unix.PROT_READ|unix.PROT_WRITE, mode|unix.MAP_NORESERVE); err != nil {
-		return mmapError("the arena", err)
-	}
-	for at := uint64(0); at < u.base; at += pageSize {
-		u.arena[at] = 0 // the first bytes of a connection must not wait for a page fault
+	if u.arena, u.base, err = mapArena(cfg); err != nil {
+		return err
 	}
 	entries := cfg.ReceiveBuffers * int(unsafe.Sizeof(bufferEntry{}))
 	u.argAt = (entries + 63) &^ 63
 	size := u.argAt + int(unsafe.Sizeof(enterArg{})+unsafe.Sizeof(timespec64{}))
-	if u.control, err = unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, mode|unix.MAP_POPULATE); err != nil {
+	const mode = unix.MAP_PRIVATE | unix.MAP_ANONYMOUS | unix.MAP_POPULATE
+	if u.control, err = unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, mode); err != nil {
 		return mmapError("the ring of receive buffers", err)
 	}
 	u.arenaAddr = uint64(uintptr(unsafe.Pointer(&u.arena[0])))
@@ -208,18 +201,11 @@ func (u *Uring) mapArena(cfg Config) error {
 
 // provideBuffers registers the ring of provided buffers and fills it.
 func (u *Uring) provideBuffers(cfg Config) error {
-	u.buffers = unsafe.Slice((*bufferEntry)(unsafe.Pointer(&u.control[0])), cfg.ReceiveBuffers)
-	u.bufferSize = uint32(cfg.ReceiveSize)
-	u.held = make([]bool, cfg.ReceiveBuffers)
-	reg := bufferRingReg{addr: uint64(uintptr(unsafe.Pointer(&u.buffers[0]))), entries: uint32(cfg.ReceiveBuffers), group: bufferGroup}
+	reg := bufferRingReg{addr: uint64(uintptr(unsafe.Pointer(&u.control[0]))), entries: uint32(cfg.ReceiveBuffers), group: bufferGroup}
 	if errno := u.register(registerBufferRing, unsafe.Pointer(&reg), 1); errno != 0 {
 		return setupError("io_uring_register of the receive buffers", errno)
 	}
-	for i := range u.held {
-		u.held[i] = true
-		u.recycle(uint16(i))
-	}
-	u.publishBuffers()
+	u.buffers = newProvidedBuffers(cfg, u.control, u.arenaAddr)
 	return nil
 }
 
@@ -241,12 +227,10 @@ func (u *Uring) register(op uintptr, arg unsafe.Pointer, n uintptr) unix.Errno {
 
 // Features returns one line that says which kernel was found and what of it is used.
 func (u *Uring) Features() string {
-	var name unix.Utsname
-	_ = unix.Uname(&name)
 	list := []string{
-		"io_uring on Linux " + unix.ByteSliceToString(name.Release[:]) + ":",
+		"io_uring on Linux " + release() + ":",
 		fmt.Sprintf("sq %d, cq %d,", len(u.sqes), len(u.cqes)),
-		fmt.Sprintf("receive buffers %d x %d,", len(u.buffers), u.bufferSize),
+		fmt.Sprintf("receive buffers %d x %d,", len(u.buffers.held), u.buffers.size),
 		"single issuer, deferred task work",
 	}
 	if u.params.flags&setupNoSQArray != 0 {

@@ -113,7 +113,7 @@ func TestPinAndMoveOthers(t *testing.T) {
 		t.Skipf("only cpus %v here", cpus)
 	}
 	core := cpus[len(cpus)-1]
-	if r := newRig(t, ring.Config{}); r != nil { // a Shutdown makes a thread of the kernel, listed among ours
+	if r := newRig(t, uring, ring.Config{}); r != nil { // a Shutdown makes a thread of the kernel, listed among ours
 		ours, _ := r.unixPair()
 		r.add(ring.Op{Code: ring.Shutdown, File: int32(ours), Len: 2})
 		r.collect(1)
@@ -157,7 +157,9 @@ func TestMemoryLock(t *testing.T) {
 }
 
 // Rings come and go without a trace: descriptors, mappings, buffers. Operations under way do not hold them.
-func TestClose(t *testing.T) {
+func TestClose(t *testing.T) { onEach(t, testClose) }
+
+func testClose(t *testing.T, d driver) {
 	descriptors := func() int {
 		list, err := os.ReadDir("/proc/self/fd")
 		if err != nil {
@@ -172,10 +174,10 @@ func TestClose(t *testing.T) {
 		}
 		return strings.Count(string(maps), "\n")
 	}
-	r := newRig(t, ring.Config{})
+	r := newRig(t, d, ring.Config{})
 	ours, _ := r.unixPair()
 	round := func() {
-		u, err := ring.NewUring(ring.Config{ReceiveBuffers: 8, ArenaSize: 1 << 20})
+		u, err := d.open(ring.Config{ReceiveBuffers: 8, ArenaSize: 1 << 20})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,7 +198,7 @@ func TestClose(t *testing.T) {
 	if fds2, maps2 := descriptors(), mappings(); fds2 > fds || maps2 > maps+20 {
 		t.Errorf("descriptors %d, then %d; mappings %d, then %d", fds, fds2, maps, maps2)
 	}
-	if again := newRig(t, ring.Config{}); !strings.Contains(again.u.Features(), "registered ring") {
+	if again := newRig(t, d, ring.Config{}); d.name == uring.name && !strings.Contains(again.u.Features(), "registered ring") {
 		t.Errorf("a thread's registrations are used up: %s", again.u.Features())
 	}
 	if took := time.Since(start); took > 5*time.Second {
@@ -204,9 +206,9 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// After Close nothing holds a connection any more: the peer sees its end at once.
+// After Close of a Uring nothing holds a connection any more: the peer sees its end at once.
 func TestCloseEndsWhatIsUnderWay(t *testing.T) {
-	r := newRig(t, ring.Config{})
+	r := newRig(t, uring, ring.Config{})
 	ours, theirs := r.unixPair()
 	u, err := ring.NewUring(ring.Config{ReceiveBuffers: 8})
 	if err != nil {
@@ -228,10 +230,10 @@ func TestCloseEndsWhatIsUnderWay(t *testing.T) {
 	}
 }
 
-// A thread can register 16 rings; those beyond work without.
+// A thread can register 16 rings of io_uring; those beyond work without.
 func TestManyRingsOnOneThread(t *testing.T) {
 	for i := range 20 {
-		r := newRig(t, ring.Config{ReceiveBuffers: 1})
+		r := newRig(t, uring, ring.Config{ReceiveBuffers: 1})
 		if registered := strings.Contains(r.u.Features(), "registered ring"); registered != (i < 16) {
 			t.Errorf("ring %d: %s", i, r.u.Features())
 		}
@@ -245,8 +247,10 @@ func TestManyRingsOnOneThread(t *testing.T) {
 }
 
 // A large arena costs address space, not memory.
-func TestArena(t *testing.T) {
-	r := newRig(t, ring.Config{ReceiveBuffers: 2, ReceiveSize: 64 * 3, ArenaSize: 16<<30 + 1})
+func TestArena(t *testing.T) { onEach(t, testArena) }
+
+func testArena(t *testing.T, d driver) {
+	r := newRig(t, d, ring.Config{ReceiveBuffers: 2, ReceiveSize: 64 * 3, ArenaSize: 16<<30 + 1})
 	base, size := r.u.Base(), uint64(len(r.u.Arena()))
 	if base != 4096 || size != base+16<<30+4096 {
 		t.Errorf("base %d, size %d", base, size)
@@ -261,12 +265,14 @@ func TestArena(t *testing.T) {
 	if err != nil || kib > 1<<20 {
 		t.Errorf("%d KiB are resident, %v", kib, err)
 	}
-	if f := r.u.Features(); !strings.HasPrefix(f, "io_uring on Linux ") || strings.Contains(f, "\n") {
+	if f := r.u.Features(); !strings.Contains(f, " on Linux ") || strings.Contains(f, "\n") {
 		t.Errorf("features: %q", f)
 	}
 }
 
-func TestConfigErrors(t *testing.T) {
+func TestConfigErrors(t *testing.T) { onEach(t, testConfigErrors) }
+
+func testConfigErrors(t *testing.T, d driver) {
 	for _, cfg := range []ring.Config{
 		{Entries: 32769},
 		{ReceiveBuffers: 3},
@@ -277,18 +283,20 @@ func TestConfigErrors(t *testing.T) {
 		{ArenaSize: 1 << 50},
 	} {
 		var refused *ring.SetupError
-		if _, err := ring.NewUring(cfg); err == nil || errors.As(err, &refused) {
+		if _, err := d.open(cfg); err == nil || errors.As(err, &refused) {
 			t.Errorf("%+v: %v", cfg, err)
 		}
 	}
 }
 
 // Address space that runs out is no matter of locked memory.
-func TestArenaRefused(t *testing.T) {
-	r := newRig(t, ring.Config{ArenaSize: 1 << 46})
+func TestArenaRefused(t *testing.T) { onEach(t, testArenaRefused) }
+
+func testArenaRefused(t *testing.T, d driver) {
+	r := newRig(t, d, ring.Config{ArenaSize: 1 << 46})
 	var refused *ring.SetupError
 	for range 64 { // 2^52 bytes: more than 48 bits of address
-		u, err := ring.NewUring(ring.Config{ArenaSize: 1 << 46})
+		u, err := d.open(ring.Config{ArenaSize: 1 << 46})
 		if errors.As(err, &refused) {
 			break
 		}

@@ -18,9 +18,9 @@ import (
 	"matcher/ring"
 )
 
-// A turn with work is one enter, however much work; a turn without is none.
+// A turn of a Uring with work is one enter, however much work; a turn without is none.
 func TestEnters(t *testing.T) {
-	r := newRig(t, ring.Config{Entries: 64})
+	r := newRig(t, uring, ring.Config{Entries: 64})
 	ours, theirs := r.unixPair()
 	enters := func(what string, want uint64) {
 		t.Helper()
@@ -56,8 +56,10 @@ func TestEnters(t *testing.T) {
 }
 
 // More operations than the submission queue holds, in order.
-func TestSubmissionQueueFull(t *testing.T) {
-	r := newRig(t, ring.Config{Entries: 8})
+func TestSubmissionQueueFull(t *testing.T) { onEach(t, testSubmissionQueueFull) }
+
+func testSubmissionQueueFull(t *testing.T, d driver) {
+	r := newRig(t, d, ring.Config{Entries: 8})
 	ours, theirs := r.tcpPair()
 	want := pattern(1000)
 	at := r.put(0, want)
@@ -73,8 +75,10 @@ func TestSubmissionQueueFull(t *testing.T) {
 }
 
 // Completions that outnumber the queue wait in the kernel, and come in order.
-func TestCompletionQueueOverflow(t *testing.T) {
-	r := newRig(t, ring.Config{Entries: 1}) // a completion queue of 4
+func TestCompletionQueueOverflow(t *testing.T) { onEach(t, testCompletionQueueOverflow) }
+
+func testCompletionQueueOverflow(t *testing.T, d driver) {
+	r := newRig(t, d, ring.Config{Entries: 1}) // a completion queue of 4
 	const n = 100
 	var theirs []int
 	for i := range n {
@@ -103,8 +107,10 @@ func TestCompletionQueueOverflow(t *testing.T) {
 
 // Receives that find many bytes fill the completion queue while they are submitted; the result of the SendNow behind them
 // comes in the same turn all the same.
-func TestSendNowBehindAnOverflow(t *testing.T) {
-	r := newRig(t, ring.Config{Entries: 64, ReceiveSize: 64})
+func TestSendNowBehindAnOverflow(t *testing.T) { onEach(t, testSendNowBehindAnOverflow) }
+
+func testSendNowBehindAnOverflow(t *testing.T, d driver) {
+	r := newRig(t, d, ring.Config{Entries: 64, ReceiveSize: 64})
 	full, _ := r.unixPair()
 	r.add(ring.Op{Code: ring.SendNow, File: int32(full), Off: r.u.Base(), Len: big})
 	r.now()
@@ -115,8 +121,8 @@ func TestSendNowBehindAnOverflow(t *testing.T) {
 	}
 	r.add(ring.Op{Code: ring.SendNow, File: int32(full), Off: r.u.Base(), Len: 64, Tag: 2})
 	done := r.now()
-	if len(done) <= 256 {
-		t.Fatalf("%d completions did not overflow the queue of 256", len(done))
+	if size := 64 * d.queue; len(done) <= size {
+		t.Fatalf("%d completions did not overflow the queue of %d", len(done), size)
 	}
 	if !slices.Contains(done, ring.Completion{Tag: 2, Res: -int32(unix.EAGAIN)}) {
 		t.Fatalf("the send is not among %d completions", len(done))
@@ -124,7 +130,7 @@ func TestSendNowBehindAnOverflow(t *testing.T) {
 }
 
 func TestTurnOnAnotherThread(t *testing.T) {
-	r := newRig(t, ring.Config{})
+	r := newRig(t, uring, ring.Config{})
 	for _, policy := range []ring.Policy{ring.Adaptive, ring.Block} {
 		failed := make(chan error)
 		go func() {
@@ -144,9 +150,11 @@ func TestTurnOnAnotherThread(t *testing.T) {
 }
 
 // A thread asleep in the kernel must neither stop the garbage collector nor lose its turn to it.
-func TestGarbageCollectionDuringTurn(t *testing.T) {
+func TestGarbageCollectionDuringTurn(t *testing.T) { onEach(t, testGarbageCollectionDuringTurn) }
+
+func testGarbageCollectionDuringTurn(t *testing.T, d driver) {
 	for _, policy := range []ring.Policy{ring.Block, ring.Adaptive, ring.Spin} {
-		r := newRig(t, ring.Config{})
+		r := newRig(t, d, ring.Config{})
 		ours, theirs := r.unixPair()
 		r.add(ring.Op{Code: ring.Receive, File: int32(ours)})
 		var stop atomic.Bool
@@ -186,8 +194,10 @@ func TestGarbageCollectionDuringTurn(t *testing.T) {
 	}
 }
 
-func TestSteadyTurnDoesNotAllocate(t *testing.T) {
-	r := newRig(t, ring.Config{})
+func TestSteadyTurnDoesNotAllocate(t *testing.T) { onEach(t, testSteadyTurnDoesNotAllocate) }
+
+func testSteadyTurnDoesNotAllocate(t *testing.T, d driver) {
+	r := newRig(t, d, ring.Config{})
 	ours, theirs := r.unixPair()
 	r.add(ring.Op{Code: ring.Receive, File: int32(ours)})
 	r.now()
@@ -214,8 +224,10 @@ func TestSteadyTurnDoesNotAllocate(t *testing.T) {
 }
 
 // What only a mistake of the caller can bring about.
-func TestMistakesPanic(t *testing.T) {
-	r := newRig(t, ring.Config{ArenaSize: 4096})
+func TestMistakesPanic(t *testing.T) { onEach(t, testMistakesPanic) }
+
+func testMistakesPanic(t *testing.T, d driver) {
+	r := newRig(t, d, ring.Config{ArenaSize: 4096})
 	size := uint64(len(r.u.Arena()))
 	tests := []struct {
 		name string

@@ -44,12 +44,7 @@ type Uring struct {
 	cqHead *uint32 // shared; written here
 	cqTail *uint32 // shared; written by the kernel
 
-	// Receive buffers: those the kernel may fill lie in buffers up to bufferTail.
-	buffers    []bufferEntry
-	bufferTail uint16
-	published  uint16 // the tail that the kernel was told
-	bufferSize uint32
-	held       []bool // true: the caller has the buffer
+	buffers providedBuffers
 
 	arena     []byte
 	arenaAddr uint64
@@ -101,7 +96,7 @@ func (u *Uring) Turn(ops []Op, done []Completion, w Wait) ([]Completion, error) 
 	var err error
 	for i := range ops {
 		if ops[i].Code == Recycle {
-			u.recycle(ops[i].Buffer)
+			u.buffers.recycle(ops[i].Buffer)
 			continue
 		}
 		if u.pending == uint32(len(u.sqes)) {
@@ -177,7 +172,7 @@ func (u *Uring) ready() bool {
 // submit hands everything pending to the kernel, lets it run what waits for this thread, and reaps. It calls enter only if
 // one of these is to be done, or to sleep: then for at most that long and until something has completed.
 func (u *Uring) submit(done []Completion, sleep time.Duration) ([]Completion, error) {
-	u.publishBuffers()
+	u.buffers.publish()
 	for refused := 0; ; {
 		if u.pending > 0 || sleep > 0 || atomic.LoadUint32(u.sqFlags)&sqAttention != 0 {
 			switch errno := u.enter(sleep); errno {
@@ -190,7 +185,7 @@ func (u *Uring) submit(done []Completion, sleep time.Duration) ([]Completion, er
 				}
 				_, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 			default:
-				return u.reap(done), u.enterError(errno)
+				return u.reap(done), enterError(errno, u.thread)
 			}
 			sleep = 0
 		}
@@ -221,9 +216,9 @@ func (u *Uring) enter(sleep time.Duration) unix.Errno {
 	return errno
 }
 
-// enterError says what an unexpected error number of enter means.
-func (u *Uring) enterError(errno unix.Errno) error {
-	if unix.Gettid() != u.thread {
+// enterError says what an unexpected error number of enter means for a ring of a thread.
+func enterError(errno unix.Errno, thread int) error {
+	if unix.Gettid() != thread {
 		return ErrThread
 	}
 	if errno == unix.EBADR {
@@ -241,12 +236,7 @@ func (u *Uring) reap(done []Completion) []Completion {
 	for mask := uint32(len(u.cqes) - 1); u.head != tail; u.head++ {
 		e := &u.cqes[u.head&mask]
 		c := Completion{Tag: e.userData, Res: e.res, More: e.flags&cqeMore != 0}
-		if e.flags&cqeBuffer != 0 {
-			c.Filled = true
-			c.Buffer = uint16(e.flags >> cqeBufferShift)
-			c.Off = uint64(c.Buffer) * uint64(u.bufferSize)
-			u.held[c.Buffer] = true
-		}
+		u.buffers.filled(&c, e.flags)
 		done = append(done, c)
 	}
 	atomic.StoreUint32(u.cqHead, u.head)

@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -33,6 +34,12 @@ const (
 	testSegment  = 64 << 20  // holds the orders of a test, and is zeroed sooner
 )
 
+// benchBackend says what the venue runs on: auto, uring or portable.
+var benchBackend = flag.String("backend", "auto", "of the venue that is measured: auto, uring or portable")
+
+// backends are its values.
+var backends = map[string]core.Backend{"auto": core.AutoBackend, "uring": core.UringBackend, "portable": core.PortableBackend}
+
 // loadCPUs are the cpus of the process, read before a server takes one away from its threads.
 var loadCPUs = ring.CPUs()
 
@@ -50,8 +57,13 @@ func (v loadVenue) open(t testing.TB) (s *core.Server, dir string) {
 	if len(loadCPUs) < 2 {
 		t.Skip("the venue and the load client need a cpu each, and there is one")
 	}
+	backend, ok := backends[*benchBackend]
+	if !ok {
+		t.Fatalf("-backend %s: it is auto, uring or portable", *benchBackend)
+	}
 	cfg := core.Config{
-		Listen: "127.0.0.1:0", Journal: t.TempDir(), Durability: v.durability, Segment: v.segment,
+		Backend: backend,
+		Listen:  "127.0.0.1:0", Journal: t.TempDir(), Durability: v.durability, Segment: v.segment,
 		CPU: loadCPUs[len(loadCPUs)-1], Wait: ring.Spin,
 		MaxOrders: 100_000, MaxUsers: 64, MaxSessions: 64, StreamMemory: 8 << 30,
 		LoginTimeout: time.Minute, ClientTimeout: time.Minute, Heartbeat: time.Second,
@@ -294,6 +306,9 @@ func TestCoreAllocations(t *testing.T) {
 // TestEntersPerOrder: under load a turn carries many orders, so a system call is shared by many.
 func TestEntersPerOrder(t *testing.T) {
 	s, _ := loadVenue{core.Async, 8, testSegment}.open(t)
+	if strings.Contains(s.Report(), "PORTABLE") {
+		t.Skip("without io_uring each operation is a system call")
+	}
 	l := newLoad(t, s, 8)
 	if err := errors.Join(l.begin(128), l.until(200_000)); err != nil {
 		t.Fatal(err)

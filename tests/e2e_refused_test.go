@@ -3,6 +3,10 @@
 package tests
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
 	"os"
 	"os/exec"
 	"runtime"
@@ -15,30 +19,76 @@ import (
 // refuseEnv makes a child of the test binary refuse io_uring to itself and become the binary that it names.
 const refuseEnv = "MATCHER_TEST_REFUSE_IO_URING"
 
-// TestIOUringRefused: where a seccomp profile forbids io_uring, as containers do, the server says so, why, and what to do.
+// refused makes a command of the binary run where a seccomp profile forbids io_uring, as containers do. The test is skipped
+// where no such profile can be had.
+func refused(t testing.TB, cmd *exec.Cmd) {
+	t.Helper()
+	probe := exec.Command(os.Args[0], "-test.run=^TestIOUringRefused$", "--", "version")
+	probe.Env = append(os.Environ(), refuseEnv+"="+cmd.Path)
+	if out, err := probe.CombinedOutput(); strings.Contains(string(out), "seccomp cannot be had") {
+		t.Skip(string(out))
+	} else if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	cmd.Env = append(cmd.Env, refuseEnv+"="+cmd.Path)
+	cmd.Path, cmd.Args = os.Args[0], append([]string{os.Args[0], "-test.run=^TestIOUringRefused$", "--"}, cmd.Args[1:]...)
+}
+
+// TestIOUringRefused: a server that was told to use io_uring, where it is forbidden, says so, why, and what to do.
 func TestIOUringRefused(t *testing.T) {
 	if path := os.Getenv(refuseEnv); path != "" {
 		become(t, path)
 		return
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^TestIOUringRefused$")
-	cmd.Env = append(os.Environ(), refuseEnv+"="+binary(t))
-	out, err := cmd.CombinedOutput()
-	text := string(out)
-	if strings.Contains(text, "seccomp cannot be had") {
-		t.Skip(text)
+	v := newVenue(t, "0.01")
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := v.child(ctx, "demo", "--for", "1s", "--backend", "uring")
+	refused(t, cmd)
+	o := v.finish(ctx, cmd)
+	if o.code != 4 {
+		t.Fatalf("exit %d, want 4:\n%s%s", o.code, o.stdout, o.stderr)
 	}
-	if cmd.ProcessState.ExitCode() != 4 {
-		t.Fatalf("exit %d (%v), want 4:\n%s", cmd.ProcessState.ExitCode(), err, text)
-	}
-	for _, want := range []string{"error E1001: this system refuses io_uring", "operation not permitted", "why", "fix"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("%q is not said:\n%s", want, text)
+	for _, want := range []string{
+		"error E1001: this system refuses io_uring", "operation not permitted", "why", "fix", "\n  or    matcher demo --backend portable",
+	} {
+		if !strings.Contains(o.stderr, want) {
+			t.Errorf("%q is not said:\n%s", want, o.stderr)
 		}
 	}
 }
 
-// become installs a filter that answers io_uring_setup with EPERM (seccomp(2)) and runs `matcher demo` in its place.
+// TestFallback: left to choose, a server whose kernel refuses io_uring serves without it and says so. It trades, is killed
+// in the middle of it, and loses nothing.
+func TestFallback(t *testing.T) {
+	v := newVenue(t, "0.0001", "MAKER", "TAKER")
+	v.bare = true
+	s := v.serve()
+	text := s.err.String()
+	if n := strings.Count(text, "warning"); n != 1 || !strings.Contains(text, "warning E1001: this system refuses io_uring") || !strings.Contains(text, "; fix: ") {
+		t.Errorf("%d warnings:\n%s", n, text)
+	}
+	if !strings.Contains(s.ready, "PORTABLE BACKEND") {
+		t.Errorf("the line does not say what serves: %s", s.ready)
+	}
+	s.stop(patience)
+	v.crash(v.write("day.flow", synthetic(*seed, 1_500, false)))
+	s = v.serve()
+	stopped := s.stop(patience)
+	verified := v.must(0, "replay", v.journal(), "--verify", "--json")
+	t.Log(stopped.stdout, verified)
+	var live, again struct {
+		Hash string `json:"state_hash"`
+	}
+	if err := errors.Join(json.Unmarshal([]byte(stopped.stdout), &live), json.Unmarshal([]byte(verified), &again)); err != nil {
+		t.Fatal(err)
+	}
+	if live.Hash == "" || live.Hash != again.Hash {
+		t.Errorf("live %q, replayed %q", live.Hash, again.Hash)
+	}
+}
+
+// become installs a filter that answers io_uring_setup with EPERM (seccomp(2)) and runs the binary in its place.
 func become(t *testing.T, path string) {
 	const (
 		ioUringSetup   = 425
@@ -66,5 +116,5 @@ func become(t *testing.T, path string) {
 	if errno != 0 {
 		t.Fatalf("seccomp cannot be had: %v", errno)
 	}
-	t.Fatal(syscall.Exec(path, []string{"matcher", "demo", "--for", "1s"}, os.Environ()))
+	t.Fatal(syscall.Exec(path, append([]string{"matcher"}, flag.Args()...), os.Environ()))
 }

@@ -25,9 +25,12 @@ func codes() []code {
 	return []code{
 		{"E1000", exitFailed, "failed for a reason that has no code of its own", `The text behind the code is all that is known, mostly the operating system's own words.
 If it is not clear, that is a fault of matcher's: please report it with the command that led to it.`},
-		{"E1001", exitEnvironment, "this system refuses io_uring", `The server talks to the kernel through io_uring only. Containers (their seccomp profile) and hardened hosts forbid it:
+		{"E1001", exitEnvironment, "this system refuses io_uring", `The server was told to use io_uring or nothing (--backend uring). Containers (their seccomp profile) and hardened hosts
+forbid it:
   sysctl kernel.io_uring_disabled         2: nobody may, 1: only members of kernel.io_uring_group, 0: all may
-  docker run --security-opt seccomp=...   the default profile of Docker forbids it`},
+  docker run --security-opt seccomp=...   the default profile of Docker forbids it
+Without --backend the server falls back by itself, and this is a warning: --backend portable uses epoll(7) and plain system
+calls. It behaves the same and is slower; in sync mode a write to the disk holds up everything else while it lasts.`},
 		{"E1002", exitEnvironment, "the address to listen on is in use", `Another process listens there: often a server that was not stopped.
   ss -ltnp 'sport = :9001'   shows who
 Give another address with --listen, or port 0 and the kernel chooses one.`},
@@ -45,7 +48,8 @@ Lower one of these limits, or allow more.`},
 		{"E1008", exitEnvironment, "the server's thread cannot be pinned to that cpu", `The cpu does not exist, or this process may not use it (taskset, cgroup cpuset).
   taskset -p $$   shows the mask; core.cpu = "auto" chooses one of it, "none" pins nothing`},
 		{"E1009", exitEnvironment, "the address to listen on is not one of this machine's", `Use an address of a local interface ('ip address'), 127.0.0.1 for this machine only, or 0.0.0.0 for all of them.`},
-		{"E1010", exitEnvironment, "this platform cannot run the server", `The server needs Linux with io_uring on amd64 or arm64, and only for these is the binary built, tools and all. The packages
+		{"E1010", exitEnvironment, "this platform cannot run the server", `The server needs Linux on amd64 or arm64, and only for these is the binary built, tools and all; --backend uring needs
+Linux 6.1, and on an older one the server falls back to the portable backend unless it was told not to. The packages
 engine, book, journal, replay, wire and client build elsewhere too.`},
 		{"E1011", exitEnvironment, "the journal cannot be written", `The disk or the file system refused a write or a sync. After a failed sync nobody knows what the disk holds, so the server
 stops, and answers nothing that is not safe. Find the cause (dmesg), then start again: the journal is checked in full.`},

@@ -57,6 +57,7 @@ func settings() []setting {
 		{"listen", false, setListen},
 		{"core.cpu", false, setCPU},
 		{"core.wait", false, setWait},
+		{"core.backend", false, setBackend},
 		{"core.max_orders", false, func(c *config, s string) *unfit { return setCount(&c.core.MaxOrders, s, 1, engine.MaxOrders) }},
 		{"core.max_users", false, func(c *config, s string) *unfit { return setCount(&c.core.MaxUsers, s, 1, engine.MaxUsers) }},
 		{"core.max_sessions", false, func(c *config, s string) *unfit { return setCount(&c.core.MaxSessions, s, 1, 65_535) }},
@@ -167,16 +168,16 @@ func (c *config) sort(w entry, last map[string]entry) error {
 // unknown is the fault of a key that nothing answers to.
 func (w entry) unknown(known []string) *fault {
 	f := &fault{Code: "E4103", What: fmt.Sprintf("%s: there is no key %s", w.where, w.key)}
-	if near := nearest(w.key, known); near != "" {
-		f.Why, f.Fix = "did you mean "+near+"?", near
-		return f
-	}
-	// Perhaps the key is right, and stands in the wrong section.
+	// Perhaps the key is right, and stands in the wrong section: that is nearer than any spelling.
 	name := w.key[strings.LastIndex(w.key, ".")+1:]
 	for _, k := range known {
 		if k[strings.LastIndex(k, ".")+1:] == name {
 			f.Why, f.Fix = "did you mean "+k+"?", k
+			return f
 		}
+	}
+	if near := nearest(w.key, known); near != "" {
+		f.Why, f.Fix = "did you mean "+near+"?", near
 	}
 	return f
 }

@@ -27,6 +27,7 @@ type demo struct {
 	seed    uint64
 	clients int
 	keep    string
+	backend string
 	dir     string // of the journal
 }
 
@@ -54,6 +55,7 @@ func demoVerb(ctx context.Context, e *env, args []string) error {
 	fs.Uint64Var(&d.seed, "seed", 1, "of the agents' decisions")
 	fs.IntVar(&d.clients, "clients", 8, "agents, 2 to 64: one in four takes, the others make markets")
 	fs.StringVar(&d.keep, "keep", "", "keep the journal in this directory, which must be new or empty")
+	fs.StringVar(&d.backend, "backend", "auto", "auto, uring or portable")
 	asJSON := fs.Bool("json", false, "print one object at the end; everything else goes to stderr")
 	if _, err := parse(fs, args, 0, 0); err != nil {
 		return err
@@ -63,6 +65,9 @@ func demoVerb(ctx context.Context, e *env, args []string) error {
 	}
 	if d.clients < 2 || d.clients > 64 {
 		return &fault{Code: "E4004", What: fmt.Sprintf("--clients %d is out of range", d.clients), Why: "at least 2, at most 64"}
+	}
+	if why := setBackend(&config{}, d.backend); why != nil {
+		return &fault{Code: "E4004", What: fmt.Sprintf("--backend %q is no backend", d.backend), Why: why.why, Fix: "matcher demo --backend " + why.fix}
 	}
 	if *asJSON {
 		d.out = e.Stderr
@@ -123,7 +128,9 @@ func (d *demo) place() (remove func(), err error) {
 
 // config is that of a small venue with one instrument and a user per agent. The keys never leave the process.
 func (d *demo) config() (core.Config, []login) {
-	cfg := defaults().core
+	c := defaults()
+	_ = setBackend(c, d.backend) // it was tried before
+	cfg := c.core
 	cfg.Listen, cfg.Journal, cfg.Segment = "127.0.0.1:0", filepath.Clean(d.dir), 16<<20
 	cfg.MaxOrders, cfg.MaxUsers, cfg.MaxSessions = 100_000, 64, 64
 	cfg.StreamMemory = 128<<20 + uint64(d.length/time.Second)*(8<<20)
@@ -152,6 +159,9 @@ func (d *demo) run(ctx context.Context) (*summary, error) {
 	if err != nil {
 		return nil, d.fault(&cfg, err)
 	}
+	if why := server.Refused(); why != nil {
+		say(d.e, fallback(&cfg, why))
+	}
 	d.say("server  %s, %s", server.Addr(), server.Report())
 	d.say("agents  %d over TCP, seed %d, for %s", d.clients, d.seed, d.length)
 	floor := newFloor(d.seed)
@@ -173,7 +183,10 @@ func (d *demo) run(ctx context.Context) (*summary, error) {
 func (d *demo) fault(cfg *core.Config, err error) error {
 	err = serverFault(cfg, err)
 	var f *fault
-	if errors.As(err, &f) && f.Code == "E1004" {
+	if errors.As(err, &f) {
+		f.Or = strings.Replace(f.Or, "matcher serve", "matcher demo", 1)
+	}
+	if f != nil && f.Code == "E1004" {
 		f.Or = "matcher demo --keep DIR   on another disk"
 		if d.keep == "" {
 			f.Fix, f.Or = strings.ReplaceAll(f.Fix, cfg.Journal, os.TempDir()), "TMPDIR=DIR matcher demo   uses another disk"

@@ -15,9 +15,6 @@ import (
 func TestDemo(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	o := matcher("", nil, "demo", "--for", "1200ms", "--clients", "4", "--json")
-	if strings.Contains(o.stderr, "E1001") || strings.Contains(o.stderr, "E1010") {
-		t.Skip(o.stderr)
-	}
 	if o.code != 0 {
 		t.Fatal(o)
 	}
@@ -43,9 +40,6 @@ func TestDemo(t *testing.T) {
 func TestDemoKeep(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "j")
 	o := matcher("", nil, "demo", "--for", "200ms", "--clients", "2", "--keep", dir)
-	if strings.Contains(o.stderr, "E1001") || strings.Contains(o.stderr, "E1010") {
-		t.Skip(o.stderr)
-	}
 	if o.code != 0 {
 		t.Fatal(o)
 	}
@@ -62,9 +56,6 @@ func TestDemoKeep(t *testing.T) {
 func TestDemoProof(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "j")
 	o := matcher("", nil, "demo", "--for", "200ms", "--clients", "2", "--keep", dir, "--json")
-	if strings.Contains(o.stderr, "E1001") || strings.Contains(o.stderr, "E1010") {
-		t.Skip(o.stderr)
-	}
 	var s summary
 	if err := json.Unmarshal([]byte(o.stdout), &s); err != nil {
 		t.Fatal(err, o)

@@ -39,6 +39,9 @@ func serveVerb(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return serverFault(&c.core, err)
 	}
+	if why := s.Refused(); why != nil {
+		say(e, fallback(&c.core, why))
+	}
 	desk, err := openDesk(c.core.Journal, s)
 	if err != nil {
 		s.Stop()
@@ -81,6 +84,7 @@ func settingFlags(fs *pflag.FlagSet) func() []entry {
 		{"durability", "journal.durability", "sync or async"},
 		{"cpu", "core.cpu", "number, auto or none"},
 		{"wait", "core.wait", "spin, adaptive or block"},
+		{"backend", "core.backend", "auto, uring or portable"},
 	} {
 		fs.String(f.name, "", f.usage)
 		keys[f.name] = f.key

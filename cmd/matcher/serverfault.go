@@ -59,13 +59,28 @@ func ringFault(_ *core.Config, err error) *fault {
 			f.Why = "a container's seccomp profile forbids it, or the kernel was built without it"
 			f.Fix = "docker run --security-opt seccomp=unconfined ...   or a profile that allows io_uring_setup, io_uring_enter, io_uring_register"
 		}
+		f.Or = usePortable
 		return f
 	case ring.SetupTooOld:
-		return &fault{Code: "E1010", What: "this kernel is too old (" + said + ")", Why: setup.Hint(), Fix: "uname -r"}
+		return &fault{Code: "E1010", What: "this kernel is too old (" + said + ")", Why: setup.Hint(), Fix: "uname -r", Or: usePortable}
 	case ring.SetupMemlock:
-		return &fault{Code: "E1007", What: "the kernel gives no memory for io_uring (" + said + ")", Why: setup.Hint(), Fix: "ulimit -l unlimited"}
+		return &fault{Code: "E1007", What: "the kernel gives no memory for io_uring (" + said + ")", Why: setup.Hint(), Fix: "ulimit -l unlimited", Or: usePortable}
 	}
 	return &fault{Code: "E1007", What: "the server's memory cannot be had (" + said + ")", Why: "everything is allocated at the start", Fix: "lower core.stream_memory or core.max_sessions"}
+}
+
+// usePortable is the way out for whoever cannot change what the kernel allows.
+const usePortable = "matcher serve --backend portable   same behaviour, slower; right for laptops and containers"
+
+// fallback is the line that tells of a server that was to choose its backend and did not get io_uring: why, and how to mend
+// it.
+func fallback(cfg *core.Config, err error) string {
+	var f *fault
+	if !errors.As(serverFault(cfg, err), &f) {
+		return "warning: the portable backend serves, because io_uring cannot be had: " + err.Error()
+	}
+	return fmt.Sprintf("warning %s: %s; why: %s; the portable backend serves instead, slower, and a durable write holds up everything else; fix: %s",
+		f.Code, f.What, f.Why, f.Fix)
 }
 
 // disabled reads the switch that forbids io_uring; empty where there is none.

@@ -26,6 +26,18 @@ func TestPermissionHasOneCode(t *testing.T) {
 	}
 }
 
+// The line of a server that does without io_uring is one, and says why and how to mend it.
+func TestFallback(t *testing.T) {
+	cfg := defaults().core
+	for kind, want := range map[ring.SetupKind]string{ring.SetupRefused: "warning E1001: ", ring.SetupTooOld: "warning E1010: ", ring.SetupMemlock: "warning E1007: "} {
+		line := fallback(&cfg, fmt.Errorf("core: %w", &ring.SetupError{Call: "io_uring_setup", Kind: kind, Errno: syscall.EPERM}))
+		wants(t, line, want, "io_uring_setup: operation not permitted", "; why: ", "portable backend", "; fix: ")
+		if strings.Contains(line, "\n") {
+			t.Error("more than a line:", line)
+		}
+	}
+}
+
 func TestServerFaults(t *testing.T) {
 	cfg := defaults().core
 	cfg.Journal = "j"
@@ -43,6 +55,7 @@ func TestServerFaults(t *testing.T) {
 		text       string
 	}{
 		{"refused", "E1001", 4, setup(ring.SetupRefused, syscall.EPERM), "this system refuses io_uring (io_uring_setup: operation not permitted)"},
+		{"another backend", "E1001", 4, setup(ring.SetupRefused, syscall.EPERM), "\n  or    matcher serve --backend portable   same behaviour, slower"},
 		{"missing", "E1001", 4, setup(ring.SetupMissing, syscall.ENOSYS), "this system refuses io_uring (io_uring_setup: function not implemented)"},
 		{"too old", "E1010", 4, setup(ring.SetupTooOld, syscall.EINVAL), "this kernel is too old"},
 		{"locked memory", "E1007", 4, setup(ring.SetupMemlock, syscall.ENOMEM), "ulimit -l unlimited"},

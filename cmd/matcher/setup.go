@@ -22,6 +22,7 @@ listen = "127.0.0.1:9001"      # OUCH 5.0 over SoupBinTCP; logins travel in clea
 [core]
 cpu = "auto"                   # the cpu that the server's thread stays on: a number, auto, or none
 wait = "adaptive"              # spin (lowest latency, a cpu always busy) | adaptive | block
+backend = "auto"               # io_uring, else portable | uring: that or nothing | portable: epoll, where io_uring is refused
 max_orders = 1_000_000         # live orders; everything is allocated at the start
 max_users = 1024
 max_sessions = 1024            # connections at once

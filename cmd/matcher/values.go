@@ -64,6 +64,20 @@ func setWait(c *config, s string) *unfit {
 	return nil
 }
 
+func setBackend(c *config, s string) *unfit {
+	switch s {
+	case "auto":
+		c.core.Backend = core.AutoBackend
+	case "uring":
+		c.core.Backend = core.UringBackend
+	case "portable":
+		c.core.Backend = core.PortableBackend
+	default:
+		return oneOf(s, "auto", "uring", "portable")
+	}
+	return nil
+}
+
 func setDurability(c *config, s string) *unfit {
 	switch s {
 	case "sync":
