@@ -59,8 +59,8 @@ func (e *Engine) size(r *Rules) {
 	e.names = make([]name, n+1)
 	e.cold = make([]cold, n+1)
 	e.refs = newRefTable(n, e.salt)
-	e.expiries = book.NewAgenda(book.NewAgendaMemory(n))
-	e.triggers = book.NewAgendaMemory(min(n, warmStops))
+	e.expiries = book.NewAgenda(book.NewAgendaMemory(max(n/16, min(n, warmEntries))))
+	e.triggers = book.NewAgendaMemory(min(n, warmEntries))
 	e.fills = make([]book.Fill, 0, 4096)
 	e.plan.steps = make([]step, 0, 4096)
 	e.plan.again, e.plan.level = make([]slice, 0, 1024), make([]slice, 0, 1024)
@@ -68,8 +68,9 @@ func (e *Engine) size(r *Rules) {
 	e.scratch = make([]book.Slot, 0, min(n, 1024))
 }
 
-// warmStops is for how many pending stops memory is taken at the start. More are served, and allocate.
-const warmStops = 1 << 16
+// warmEntries is for how many pending stops, and at least for how many orders that expire, memory is taken at the start. More
+// are served, and allocate when there are so many for the first time.
+const warmEntries = 1 << 14
 
 // CheckInstrument says what is wrong with the numbers of an instrument, or nothing.
 func CheckInstrument(d *Instrument) string {

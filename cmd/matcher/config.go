@@ -147,7 +147,7 @@ func (c *config) sort(w entry, last map[string]entry) error {
 	switch {
 	case section == "feed":
 		return w.fault(later("market data feeds come later; take the [feed] section out"))
-	case section == "instrument" && w.block > 0:
+	case section == "instrument" && w.block > 0 && (key == "" || w.block <= len(c.text)): // else a [[table]] inside of none
 		if key == "" {
 			c.text = append(c.text, instrumentText{where: w.where, entries: map[string]entry{}})
 			return nil
