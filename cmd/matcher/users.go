@@ -148,6 +148,25 @@ func userAdd(e *env, args []string) error {
 	return nil
 }
 
+// editUser changes the users file at one account, which must be there, and returns its name in full.
+func editUser(e *env, file, word string, edit func(users []account, i int) ([]account, error)) (string, error) {
+	name, err := userName(word)
+	if err != nil {
+		return "", err
+	}
+	c, err := loadConfig(e, file, nil)
+	if err != nil {
+		return "", err
+	}
+	return name, changeUsers(c.users, func(users []account) ([]account, error) {
+		i := called(users, name)
+		if i < 0 {
+			return nil, noUser(name)
+		}
+		return edit(users, i)
+	})
+}
+
 // userSet changes what an account is like; its key stays.
 func userSet(e *env, args []string) error {
 	fs := newFlags("user set")
@@ -157,19 +176,7 @@ func userSet(e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	name, err := userName(words[0])
-	if err != nil {
-		return err
-	}
-	c, err := loadConfig(e, *file, nil)
-	if err != nil {
-		return err
-	}
-	err = changeUsers(c.users, func(users []account) ([]account, error) {
-		i := called(users, name)
-		if i < 0 {
-			return nil, noUser(name)
-		}
+	name, err := editUser(e, *file, words[0], func(users []account, i int) ([]account, error) {
 		return users, like(&users[i])
 	})
 	if err == nil {
@@ -240,19 +247,7 @@ func userRevoke(e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	name, err := userName(words[0])
-	if err != nil {
-		return err
-	}
-	c, err := loadConfig(e, *file, nil)
-	if err != nil {
-		return err
-	}
-	err = changeUsers(c.users, func(users []account) ([]account, error) {
-		i := called(users, name)
-		if i < 0 {
-			return nil, noUser(name)
-		}
+	name, err := editUser(e, *file, words[0], func(users []account, i int) ([]account, error) {
 		return append(users[:i:i], users[i+1:]...), nil
 	})
 	if err == nil {
