@@ -157,6 +157,23 @@ func TestSaltShowsInNothing(t *testing.T) {
 	}
 }
 
+// TestMinimumNeedsItsFlag: what lies in the place of tag 3 when the tag was not given means nothing, to a triggered stop
+// neither.
+func TestMinimumNeedsItsFlag(t *testing.T) {
+	v := newVenue(100)
+	stop := enter(1, 1, 'B', 10, MarketPrice)
+	stop.Enter().TIF, stop.Enter().MinQty = tifIOC, 10
+	stop.Flags |= FlagExtension
+	stop.Ext = Extension{Kind: KindExtension, Present: Tag128Stop, StopPrice: 1_000_000}
+	v.do(stop)
+	v.do(enter(2, 1, 'S', 1, 1_000_000))
+	v.do(enter(2, 2, 'S', 4, 1_000_100))
+	v.do(enter(3, 1, 'B', 1, 1_000_000))
+	if v.Fills() != 2 {
+		t.Errorf("%d fills, want the print and the stop's 4 of 10", v.Fills())
+	}
+}
+
 func BenchmarkApply(b *testing.B) {
 	v := newVenue(1 << 16)
 	f := &flow{r: rand.New(rand.NewPCG(7, 8))}

@@ -17,7 +17,9 @@ func (e *Engine) enter(cmd *Command) {
 		qty:  c.Qty, open: c.Qty, price: c.Price,
 		display: c.Display, cross: c.Cross, exempt: c.Exempt, flags: c.Flags,
 	}
-	t.minimum = c.MinQty
+	if c.Flags&FlagMinQty != 0 {
+		t.minimum = c.MinQty
+	}
 	code := e.mayEnter(&c.Header, cmd, c.Side)
 	if code == 0 {
 		t.aiq = u.prevention()
