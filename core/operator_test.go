@@ -6,7 +6,6 @@ import (
 	"os"
 	"sync"
 	"testing"
-	"time"
 
 	"matcher/engine"
 	"matcher/replay"
@@ -182,10 +181,13 @@ func TestOperatorsAtOnce(t *testing.T) {
 		a.settle()
 	}
 	asking.Wait()
+	var begun sync.WaitGroup // each has asked once: now the venue may end beside them
 	for range 4 {
+		begun.Add(1)
 		asking.Go(func() {
-			for {
+			for once := sync.OnceFunc(begun.Done); ; once() {
 				if _, err := s.Operate(&Request{Verb: Status}); err != nil {
+					once()
 					if !errors.Is(err, ErrStopped) {
 						t.Error(err)
 					}
@@ -194,7 +196,7 @@ func TestOperatorsAtOnce(t *testing.T) {
 			}
 		})
 	}
-	time.Sleep(20 * time.Millisecond)
+	begun.Wait()
 	stop(t, s)
 	asking.Wait()
 	if n := len(cells(t, c.Journal, engine.KindCancelFor)); n != 200 {
