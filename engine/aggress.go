@@ -6,8 +6,8 @@ import (
 	"matcher/book"
 )
 
-// slip gives a post-only `R` order that would trade the price one tick away from the best displayed contra (rule 5.3), and
-// every other order the price it came with. A price is never made better than the one that came.
+// slip gives a post-only `R` order that would trade the price one tick away from the best displayed contra (rule 5.3). A price
+// is never made better than the one that came.
 func (e *Engine) slip(o *order, t *terms) {
 	if t.flags&FlagPostOnlySlip == 0 || t.order&(orderMid|orderPending) != 0 {
 		return

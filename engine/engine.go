@@ -35,10 +35,11 @@
 //
 // # Memory
 //
-// A resting plain order takes 64 bytes with its place in a book (package book), 16 for what its owner's messages repeat, 8
-// to 16 in the table of names, and 50 that are kept for it on the agenda of expiries. An order of another type touches 88
-// more (cold); a pending stop 50 more on an agenda of triggers, 100 if it trails. All is sized by Rules and taken at the
-// start but for what one message needs for a while: a plan of 24 bytes and two events of 80 for each fill.
+// A resting plain order takes 64 bytes with its place in a book (package book), 16 for what its owner's messages repeat, and 8
+// to 16 in the table of names. An order of another type touches 88 more (cold); one that expires by the clock has 50 on the
+// agenda of expiries, a pending stop 50 on an agenda of triggers, 100 if it trails. All is sized by Rules and taken at the
+// start, but for agendas that outgrow what is kept ready (warmEntries) and for what one message needs for a while: a plan of
+// 24 bytes and two events of 80 for each fill.
 //
 // The rules are numbered in PROTOCOL.md, section "Matching rules"; comments name them as (rule 4.5).
 package engine
