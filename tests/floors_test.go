@@ -22,6 +22,7 @@ var floors = map[string][]string{
 	"wire/soupbin": {},
 	"wire/ouch":    {},
 	"wire/itch":    {},
+	"wire/mold":    {},
 	"engine":       {"book"},
 	"gateway":      {"engine", "wire/soupbin", "wire/ouch"},
 	"replay":       {"engine", "book", "journal", "wire/itch", "wire/ouch"},
