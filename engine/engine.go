@@ -18,8 +18,8 @@
 //	selfmatch.go    self-trade prevention
 //	settle.go       what moves by itself: pegs.go, stops.go
 //	amend.go        Cancel, Modify; replace.go Replace; mass.go mass cancel, kill switch, disconnect
-//	venue.go        rules, instruments, users, days, restarts; symbols.go finds an instrument; operator.go halts, busts,
-//	                cancels on behalf
+//	venue.go        rules, instruments, users; symbols.go finds an instrument; operator.go halts, busts, cancels on behalf
+//	day.go          trading days, restarts, instruments that change between days
 //	order.go        live orders: what the book does not need to know of them; refs.go: their names
 //	hash.go         state and output hashes
 //
@@ -92,8 +92,9 @@ type Engine struct {
 	gate        bool // order entry is closed for all
 	epoch       uint64
 	mode        uint8
-	busted      []uint64 // match numbers, ascending
-	bustTerm    uint64   // their part of the state hash
+	dayMatch    uint64   // the last match number of the day before
+	busted      []uint64 // match numbers of this day, ascending
+	bustTerm    uint64   // the part of both in the state hash
 
 	hashes hashes
 }
@@ -118,7 +119,8 @@ type instrument struct {
 	top   [2]book.Slot // by side: the top order (rule 10.2)
 	watch *watch       // nil until the first order that moves by itself
 	def   Instrument
-	terms Terms // defaults filled in
+	terms Terms         // defaults filled in
+	next  *redefinition // what it becomes with the next day, nil: the same
 }
 
 // user is one account.
@@ -177,7 +179,7 @@ func (e *Engine) Apply(events []Event, cmd *Command) []Event {
 	e.seq, e.time = cmd.Seq, cmd.Time
 	e.turn++
 	e.out = events
-	if e.due <= e.time && cmd.Kind != KindRestart { // a Restart may begin new streams: what expires is told in those
+	if e.due <= e.time && e.open && cmd.Kind != KindRestart { // what a Restart or a Day begins hears of it behind the rest
 		e.expire()
 	}
 	switch cmd.Kind {
@@ -227,9 +229,9 @@ func (e *Engine) expire() {
 	e.turn++
 }
 
-// Deadline returns the earliest time at which an order expires, and false if none does. The caller sees to it that a
-// Tick is applied at or after it when no other command comes.
-func (e *Engine) Deadline() (uint64, bool) { return e.due, e.due != math.MaxUint64 }
+// Deadline returns the earliest time at which an order expires, and false if none does, or no day is open. The caller sees
+// to it that a Tick is applied at or after it when no other command comes.
+func (e *Engine) Deadline() (uint64, bool) { return e.due, e.due != math.MaxUint64 && e.open }
 
 // Seq returns the sequence number of the last command.
 func (e *Engine) Seq() uint64 { return e.seq }

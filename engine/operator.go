@@ -41,11 +41,14 @@ func (e *Engine) bust(cmd *Command) {
 	}
 }
 
-// Bustable says whether a trade was made and is not busted yet.
+// Bustable says whether a trade was made in this day and is not busted yet.
 func (e *Engine) Bustable(match uint64) bool {
 	_, found := slices.BinarySearch(e.busted, match)
-	return match >= 1 && match <= e.match && !found
+	return match > e.dayMatch && match <= e.match && !found
 }
+
+// OfToday says whether a match number is of the day that is open, or was last.
+func (e *Engine) OfToday(match uint64) bool { return match > e.dayMatch && match <= e.match }
 
 // cancelFor cancels orders on behalf of their owners, in order of reference (rule 12.4).
 func (e *Engine) cancelFor(c *CancelFor) {

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"cmp"
-	"slices"
 	"unsafe"
 
 	"matcher/book"
@@ -22,7 +20,7 @@ func (e *Engine) venue(cmd *Command) {
 		e.setDay(cmd.Day())
 	case KindRestart:
 		e.restart(cmd.Restart())
-		if e.due <= e.time {
+		if e.open && e.due <= e.time {
 			e.expire()
 		}
 	case KindGate:
@@ -119,36 +117,53 @@ func (c *Command) terms() Terms {
 	return *c.Terms()
 }
 
-// addInstrument defines the next instrument, if its definition is good and its symbol new.
+// addInstrument defines the next instrument, if its definition is good. One whose symbol is known is changed: while no day
+// is open, and with the next day that opens (rule 12.3).
 func (e *Engine) addInstrument(d *Instrument, t Terms) {
-	if e.orders == nil || CheckInstrument(d) != "" || CheckTerms(d, &t) != "" || e.symbols.get(d.Symbol) != 0 ||
-		len(e.instruments) == int(AllInstruments) {
+	index := e.symbols.get(d.Symbol)
+	if e.orders == nil || CheckInstrument(d) != "" || CheckTerms(d, &t) != "" || index != 0 && e.open ||
+		index == 0 && len(e.instruments) == int(AllInstruments) {
 		return
 	}
-	index := uint16(len(e.instruments))
 	e.definitions = mum(e.definitions^symbolKey(d.Symbol), d.Tick^k0) + mum(d.MaxPrice^k1, uint64(d.MaxQty)^k2)
 	for _, w := range (*[8]uint64)(unsafe.Pointer(&t)) {
 		e.definitions = mum(e.definitions^w, uint64(d.Policy)^k3)
 	}
-	in := instrument{
-		def: *d, terms: t, maxPrice: d.MaxPrice, maxQty: d.MaxQty, tops: t.TopPercent != 0,
-		book: book.New(book.Config{Orders: e.orders, MaxPrice: book.Price(d.MaxPrice / d.Tick)}),
+	if index != 0 {
+		e.instruments[index].next = &redefinition{*d, t}
+		return
 	}
+	index = uint16(len(e.instruments))
+	in := instrument{book: book.New(book.Config{Orders: e.orders, MaxPrice: book.Price(d.MaxPrice / d.Tick)})}
 	in.setTick(d.Tick)
+	in.define(d, t)
+	e.instruments = append(e.instruments, in)
+	e.symbols.put(d.Symbol, index)
+	e.touchBook(&e.instruments[index], index)
+}
+
+// define makes an instrument what its definition says, but for its book and its tick.
+func (in *instrument) define(d *Instrument, t Terms) {
+	for side := range in.careful { // a policy that shares counts as one careful order
+		if in.def.Policy != PolicyTime {
+			in.careful[side]--
+		}
+		if d.Policy != PolicyTime {
+			in.careful[side]++
+		}
+	}
+	if in.tops = t.TopPercent != 0; !in.tops {
+		in.top = [2]book.Slot{}
+	}
 	fill := func(n *uint32, def uint32) {
 		if *n == 0 {
 			*n = def
 		}
 	}
+	in.def, in.terms, in.maxPrice, in.maxQty = *d, t, d.MaxPrice, d.MaxQty
 	fill(&in.terms.MaxSlices, DefaultMaxSlices)
 	fill(&in.terms.MaxPegs, DefaultMaxPegs)
 	fill(&in.terms.MaxStops, DefaultMaxStops)
-	if d.Policy != PolicyTime {
-		in.careful = [2]uint32{1, 1}
-	}
-	e.instruments = append(e.instruments, in)
-	e.symbols.put(d.Symbol, index)
-	e.touchBook(&e.instruments[index], index)
 }
 
 // setUser adds an account, or changes the one of that name.
@@ -187,72 +202,6 @@ func (e *Engine) systemAll(event uint8) {
 	}
 }
 
-// setDay opens the trading day. What the end of a day does to orders and numbers (rule 11) is not part of this version.
-func (e *Engine) setDay(d *Day) {
-	switch {
-	case d.Event == 'S' && !e.open:
-		if d.Session != e.day.Session {
-			e.renumber()
-		}
-		e.day, e.open = *d, true
-		for i := range e.instruments[1:] { // what slept settles
-			e.touchBook(&e.instruments[i+1], uint16(i+1))
-		}
-	case d.Event == 'E' && e.open:
-		e.open = false
-	default:
-		return
-	}
-	e.closed = e.gate || !e.open
-	e.systemAll(d.Event)
-}
-
-// restart begins an epoch. When it names another session than before, what was sent in the old one is void: every
-// user's numbers start again, with a System Event and an Accepted for each live order (rule 11.8).
-func (e *Engine) restart(r *Restart) {
-	e.epoch, e.mode = r.Epoch, r.Mode
-	if r.Session == e.day.Session {
-		return
-	}
-	e.day.Session = r.Session
-	e.renumber()
-	if e.open {
-		e.systemAll('S')
-	}
-	for _, slot := range e.byReference(func(*order) bool { return true }) {
-		o := e.at(slot)
-		ev := e.tell('A', o, e.price(o, slot))
-		ev.Flags |= EventCarried
-		ev.Qty = e.leaves(o, slot)
-		ev.Leaves, ev.Shown = ev.Qty, e.shown(o, slot)
-		n := &e.names[slot]
-		ev.ClOrdID, ev.TIF, ev.Display, ev.Capacity, ev.Cross = n.clOrdID, n.tif, o.display(), n.capacity, 'N'
-	}
-}
-
-// renumber begins new streams: every user's next message has number 1.
-func (e *Engine) renumber() {
-	for i := 1; i < len(e.users); i++ {
-		e.users[i].sent = 0
-		e.touchUser(&e.users[i], uint16(i))
-	}
-}
-
-// byReference returns the live orders that keep chooses, in order of reference. It looks at all there are, and is not for
-// the hot path. The slice is the engine's, until something settles.
-func (e *Engine) byReference(keep func(o *order) bool) []book.Slot {
-	e.scratch = e.scratch[:0]
-	for i := range e.users {
-		for slot := e.users[i].first; slot != 0; slot = e.at(slot).next {
-			if keep(e.at(slot)) {
-				e.scratch = append(e.scratch, slot)
-			}
-		}
-	}
-	slices.SortFunc(e.scratch, func(a, b book.Slot) int { return cmp.Compare(e.at(a).reference, e.at(b).reference) })
-	return e.scratch
-}
-
 // Lookup returns the index of the instrument with a symbol (space padded), 0 if there is none.
 func (e *Engine) Lookup(symbol [8]byte) uint16 { return e.symbols.get(symbol) }
 
@@ -264,11 +213,14 @@ func (e *Engine) Symbol(index uint16) [8]byte {
 	return e.instruments[index].def.Symbol
 }
 
-// Instruments returns the instruments as defined, by index; the first is unused.
+// Instruments returns the instruments as last defined, by index; the first is unused.
 func (e *Engine) Instruments() []Instrument {
 	defs := make([]Instrument, len(e.instruments))
 	for i := range e.instruments {
 		defs[i] = e.instruments[i].def
+		if next := e.instruments[i].next; next != nil {
+			defs[i] = next.def
+		}
 	}
 	return defs
 }
@@ -291,7 +243,8 @@ func (e *Engine) Firm(user uint16) [4]byte { return e.users[user].def.Firm }
 // Limits returns the Rules the engine was sized by; the zero value before the first command.
 func (e *Engine) Limits() Rules { return e.rules }
 
-// Today returns the open trading day, with the session of the streams as it is now.
+// Today returns the trading day that is open, or was open last (false), with the session of the streams as it is now. Its
+// header says when it was opened.
 func (e *Engine) Today() (Day, bool) { return e.day, e.open }
 
 // Epoch returns the epoch of the last Restart and its durability mode.

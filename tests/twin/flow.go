@@ -20,6 +20,7 @@ type Flow struct {
 	closed  bool
 	halted  uint16 // an instrument, 0 none
 	session string
+	days    int
 }
 
 // name is how an owner calls an order.
@@ -96,6 +97,10 @@ func (f *Flow) ref(cmd *engine.Command) uint32 {
 func (f *Flow) known(cmd *engine.Command) uint32 {
 	if len(f.names) == 0 || f.one(40) {
 		return f.rng.Uint32N(100)
+	}
+	if f.days > 0 && f.one(6) { // what was carried
+		cmd.User, cmd.Idx = uint16(1+f.rng.IntN(5)), 255
+		return 1 + f.rng.Uint32N(20)
 	}
 	n := f.names[f.rng.IntN(len(f.names))]
 	if f.one(2) {

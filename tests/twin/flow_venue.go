@@ -56,6 +56,11 @@ func (f *Flow) reopen(cmd *engine.Command) {
 	case f.closed:
 		f.closed = false
 		cmd.Kind = engine.KindDay
+		if !f.one(3) { // seldom a day goes on in the session of the last
+			f.days++
+			f.session = fmt.Sprintf("DAY%d", f.days)
+			clear(f.last)
+		}
 		d := cmd.Day()
 		d.Event, d.Midnight, d.Session, d.Secret = 'S', midnight, padded10(f.session), f.rng.Uint64N(1000)
 	case f.halted != 0:

@@ -91,7 +91,7 @@ func (l *Ledger) newSession(cmd *engine.Command) bool {
 	case cmd.Kind == engine.KindDay && cmd.Day().Event == 'S':
 		l.session = cmd.Day().Session
 	}
-	return cmd.Kind == engine.KindRestart && l.session != before
+	return l.session != before
 }
 
 // renew begins the new streams. What expires before the command (rule 2.2) still belongs to the old ones.

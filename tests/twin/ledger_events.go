@@ -207,6 +207,7 @@ func (l *Ledger) carried(ev *engine.Event) error {
 		!samePrice(ev.Price, e.price) {
 		return fmt.Errorf("order %d was carried with another quantity or price", ev.Order)
 	}
+	e.told.Ref, e.told.Idx = ev.Ref, ev.Idx // a new day gives new names
 	return e.shows(ev)
 }
 

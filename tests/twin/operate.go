@@ -56,19 +56,54 @@ func (t *Twin) defineUser(u *engine.User) {
 	}
 }
 
-// day opens or ends a trading day: every user is told, in order of index. This version has one day for good: nothing is
-// cancelled at its end (rule 5.8), and UserRefNum never starts again (rule 11.6).
+// day opens or ends a trading day: every user is told, in order of index. At its end what is good for the day expires, in
+// order of reference (rule 11.3). A day of another session than the last begins everything that is counted by day again, and
+// what is carried is told under new UserRefNums (rules 11.5, 11.6).
 func (t *Twin) day(d *engine.Day) {
 	if t.today == (d.Event == 'S') {
 		return
 	}
 	t.today = d.Event == 'S'
-	if t.today {
-		t.session, t.secret = d.Session, d.Secret
+	if !t.today {
+		for _, o := range t.inReference() {
+			if o.tif != '1' {
+				t.decrement(o, o.leaves, 'E')
+			}
+		}
+		t.systems('E')
+		return
 	}
+	fresh := d.Session != t.session
+	t.session, t.secret = d.Session, d.Secret
+	if !fresh {
+		t.systems('S')
+		return
+	}
+	t.busted, t.yesterday = map[uint64]bool{}, t.match
+	for _, a := range t.accounts[1:] {
+		a.sent, a.last = 0, map[uint8]uint32{}
+	}
+	t.systems('S')
+	for _, o := range t.inReference() {
+		o.idx, o.ref = 255, t.accounts[o.user].last[255]+1
+		t.accounts[o.user].last[255] = o.ref
+		t.see("carried")
+		t.recount(o)
+	}
+}
+
+// systems tells every user a System Event, in order of index.
+func (t *Twin) systems(letter uint8) {
 	for user := range t.accounts[1:] {
-		t.system(user+1, d.Event)
+		t.system(user+1, letter)
 	}
+}
+
+// recount tells the owner of a live order of it as it is.
+func (t *Twin) recount(o *order) {
+	ev := t.tell(o, 'A')
+	o.echo(ev)
+	ev.Flags |= engine.EventCarried
 }
 
 // restart begins new streams if the session is another one than before (rule 11.8): numbers count from 1 again, start of
@@ -85,9 +120,7 @@ func (t *Twin) restart(r *engine.Restart) {
 		}
 	}
 	for _, o := range t.inReference() {
-		ev := t.tell(o, 'A')
-		o.echo(ev)
-		ev.Flags |= engine.EventCarried
+		t.recount(o)
 	}
 }
 
@@ -109,7 +142,7 @@ func (t *Twin) bust(cmd *engine.Command) {
 		sides = append(sides, cmd.Owners().Maker, cmd.Owners().Taker)
 	}
 	unknown := func(s engine.Owner) bool { return s.User == 0 || int(s.User) >= len(t.accounts) }
-	if b.Match == 0 || b.Match > t.match || t.busted[b.Match] || len(sides) == 0 || slices.ContainsFunc(sides, unknown) {
+	if b.Match <= t.yesterday || b.Match > t.match || t.busted[b.Match] || len(sides) == 0 || slices.ContainsFunc(sides, unknown) {
 		return
 	}
 	t.busted[b.Match] = true

@@ -32,6 +32,7 @@ type Twin struct {
 	reference   uint64 // the last order reference
 	match       uint64 // the last match number
 	clock       uint64 // the last time given to an order (rule 4.3)
+	yesterday   uint64 // the last match number of the day before
 	busted      map[uint64]bool
 	now         uint64 // time of the command
 	events      []engine.Event
@@ -141,7 +142,8 @@ func New() *Twin {
 // Apply carries out one command and returns what it caused, in order of happening (rule 2.7).
 func (t *Twin) Apply(cmd *engine.Command) []engine.Event {
 	t.events, t.now = nil, cmd.Time
-	if cmd.Kind != engine.KindRestart { // rule 11.8: what expires with a restart is told in the streams as they are then
+	begins := cmd.Kind == engine.KindRestart || cmd.Kind == engine.KindDay && !t.today
+	if !begins && t.today { // rules 11.5, 11.8: what came due meanwhile is told last of what a restart or a day begins with
 		t.anchor()
 		t.expire()
 		t.settle(t.changed(0))
@@ -169,7 +171,7 @@ func (t *Twin) Apply(cmd *engine.Command) []engine.Event {
 	default:
 		t.operate(cmd)
 	}
-	if cmd.Kind == engine.KindRestart {
+	if begins && t.today {
 		t.expire()
 	}
 	t.settle(append(t.changed(from), t.woken(cmd)...))
