@@ -46,8 +46,10 @@ func (a *ladderAudit) run() error {
 			return fmt.Errorf("page %d calls itself %d behind %d, want behind %d", number, p.number, p.prev, before)
 		case before != 0 && a.orders.pages[before].next != i:
 			return fmt.Errorf("page %d is not linked from the one before", number)
-		case p.occupied == 0:
-			return fmt.Errorf("page %d is empty", number)
+		case p.kept != a.keeps(i):
+			return fmt.Errorf("page %d: kept is %v, and not by the list", number, p.kept)
+		case p.occupied == 0 && !p.kept:
+			return fmt.Errorf("page %d is empty and not kept", number)
 		}
 		if err := a.page(i); err != nil {
 			return err
@@ -62,6 +64,15 @@ func (a *ladderAudit) run() error {
 		return fmt.Errorf("the tree has %d pages, the directory %d", a.inUse.Len(), a.pages)
 	}
 	return a.bestIsFirst()
+}
+
+func (l *ladder) keeps(page uint32) bool {
+	for _, i := range l.kept {
+		if i == page {
+			return true
+		}
+	}
+	return false
 }
 
 func (a *ladderAudit) bestIsFirst() error {

@@ -13,18 +13,20 @@
 //	directory[key>>12] -> page[key>>6&63] -> block -> queue[key&63] -> head ... tail
 //
 // A page spans 4,096 ticks and a block 64; both have one bit per non-empty part, so the next best price is two or three
-// instructions away. Non-empty pages are linked to their neighbours; a google/btree of page numbers finds the neighbours
-// of a page that appears and is touched at no other time. The best price of each ladder is cached. Orders know the index
-// of their queue: removing one never looks up a price. There is no window around the touch, and so no price at which an
-// order costs more than at another.
+// instructions away. Pages are linked to their neighbours; a google/btree of page numbers finds the neighbours of a page
+// that appears and is touched at no other time. A page that becomes empty stays for a while, until keptPages others have: a
+// touch that swings to and fro finds it again. The best price of each ladder is cached. Orders know the index of their queue:
+// removing one never looks up a price. There is no window around the touch, and so no price at which an order costs more than
+// at another.
 //
 // # Memory
 //
 // An order takes 64 bytes, half of which are the caller's (Data), a block of 64 prices 1,040, a page 280. The worst order,
-// alone in its page, takes 1,384 bytes and its share of a tree node, about 10. Emptied blocks and pages are used again, last in first out, so that the memory
-// in use follows the flow. Never more blocks or pages are in use than orders are live or prices exist; New reserves the
-// smaller of the two, and from then on nothing is allocated, with one exception: the tree makes nodes for more than 1,024
-// pages when that many are in use for the first time. Reserved memory that is never used is never touched.
+// alone in its page, takes 1,384 bytes and its share of a tree node, about 10. Emptied blocks and pages are used again, last
+// in first out, so that the memory in use follows the flow. Never more blocks or pages are in use than orders are live or
+// prices exist, and keptPages of each ladder beside them; New reserves the smaller of the two, and from then on nothing is
+// allocated, with one exception: the tree makes nodes for more than 1,024 pages when that many are in use for the first time.
+// Reserved memory that is never used is never touched.
 package book
 
 // Config says how to make a Book.
@@ -51,7 +53,7 @@ func New(cfg Config) *Book {
 	for i := range b.ladders {
 		b.ladders[i] = newLadder(cfg.Orders, Side(i>>1), cfg.MaxPrice)
 	}
-	cfg.Orders.reserve(len(b.ladders)*int(cfg.MaxPrice>>blockBits+1), len(b.ladders)*int(cfg.MaxPrice>>pageBits+1))
+	cfg.Orders.reserve(len(b.ladders), int(cfg.MaxPrice>>blockBits+1), int(cfg.MaxPrice>>pageBits+1))
 	return b
 }
 

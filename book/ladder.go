@@ -20,6 +20,8 @@ type ladder struct {
 	orders    *Orders
 	directory []uint32 // page of each 4,096 keys, 0 none
 	inUse     *btree.BTreeG[uint32]
+	kept      [keptPages]uint32 // pages that became empty last; some may be filled again
+	keepNext  uint32            // which of kept makes room next
 }
 
 func newLadder(o *Orders, side Side, highest Price) ladder {
@@ -101,8 +103,8 @@ func (l *ladder) dropBlock(queue uint32) {
 	p.blocks[b.key>>blockBits%blockSize] = 0
 	p.occupied &^= 1 << (b.key >> blockBits % blockSize)
 	if p.occupied == 0 {
-		first = p.next
-		l.dropPage(b.page)
+		first = l.filled(p.next)
+		l.keepPage(b.page)
 	}
 	o.giveBlock(i)
 	switch {
@@ -111,6 +113,35 @@ func (l *ladder) dropBlock(queue uint32) {
 		l.best, l.bestQueue = none, 0
 	default:
 		l.setBest(o.pages[first].firstBlock())
+	}
+}
+
+// filled returns the first page from i on that is not empty, 0 if there is none. It skips keptPages at most.
+func (l *ladder) filled(i uint32) uint32 {
+	for i != 0 && l.orders.pages[i].occupied == 0 {
+		i = l.orders.pages[i].next
+	}
+	return i
+}
+
+// keepPage leaves an empty page where it is, in place of the one that has been kept longest: where the touch swings to and
+// fro, pages are filled again before long.
+func (l *ladder) keepPage(i uint32) {
+	p := &l.orders.pages[i]
+	if p.kept {
+		return
+	}
+	p.kept = true
+	at := &l.kept[l.keepNext%keptPages]
+	l.keepNext++
+	old := *at
+	*at = i
+	if old == 0 {
+		return
+	}
+	l.orders.pages[old].kept = false
+	if l.orders.pages[old].occupied == 0 {
+		l.dropPage(old)
 	}
 }
 
@@ -163,8 +194,8 @@ func (l *ladder) behind(queue uint32) uint32 {
 	next := uint32(0)
 	if rest := p.occupied & above(b.key>>blockBits%blockSize); rest != 0 {
 		next = p.blocks[bits.TrailingZeros64(rest)%blockSize]
-	} else if p.next != 0 {
-		next = o.pages[p.next].firstBlock()
+	} else if page := l.filled(p.next); page != 0 {
+		next = o.pages[page].firstBlock()
 	} else {
 		return 0
 	}

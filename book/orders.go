@@ -78,10 +78,11 @@ type Orders struct {
 	freeBlock, blocksUsed uint32
 	freePage, pagesUsed   uint32
 
-	live      int
-	blocksFor int // what the books made so far could use at most
-	pagesFor  int
-	treeNodes *btree.FreeListG[uint32]
+	live        int
+	blocksFor   int // what the books made so far could use at most
+	pagesFilled int
+	pagesKept   int // empty ones beside those
+	treeNodes   *btree.FreeListG[uint32]
 }
 
 // NewOrders makes the memory for capacity orders, 1 to MaxOrders, live at once. It is never exceeded and never grows; only

@@ -8,6 +8,7 @@ const (
 	pageBits  = 2 * blockBits
 	warmPages = 1024 // pages of all books for which tree nodes are made at start
 	degree    = 32   // of the trees
+	keptPages = 8    // of each ladder that may be empty and stay linked
 )
 
 // queue is the orders of one price, oldest first: four to a cache line.
@@ -28,16 +29,19 @@ type page struct {
 	occupied   uint64 // bit k: blocks[k] is not empty
 	blocks     [blockSize]uint32
 	number     uint32 // key >> pageBits
-	prev, next uint32 // the nearest pages of the ladder that are not empty; while the page is free: next is the one behind it
+	prev, next uint32 // its neighbours in the ladder; while the page is free: next is the one behind it
+	kept       bool   // it is in ladder.kept
 }
 
-// reserve adds what one more book can need: never more blocks and pages than orders can be live.
-func (o *Orders) reserve(blocks, pages int) {
-	o.blocksFor = min(o.blocksFor+blocks, o.Cap())
-	o.pagesFor = min(o.pagesFor+pages, o.Cap())
+// reserve adds what one more book of so many ladders can need: never more blocks than orders can be live, and as many pages
+// and those that are kept.
+func (o *Orders) reserve(ladders, blocks, pages int) {
+	o.blocksFor = min(o.blocksFor+ladders*blocks, o.Cap())
+	o.pagesKept += ladders * min(pages, keptPages)
+	o.pagesFilled = min(o.pagesFilled+ladders*pages, o.Cap())
 	o.queues = grown(o.queues, (o.blocksFor+1)<<blockBits)
 	o.blocks = grown(o.blocks, o.blocksFor+1)
-	o.pages = grown(o.pages, o.pagesFor+1)
+	o.pages = grown(o.pages, o.pagesFilled+o.pagesKept+1)
 }
 
 // grown returns s with at least n elements. It doubles, so that many small books cost no more than one large one.
@@ -79,7 +83,7 @@ func (o *Orders) takePage(number uint32) uint32 {
 		i = o.pagesUsed
 	}
 	p := &o.pages[i]
-	p.number, p.prev, p.next = number, 0, 0
+	p.number, p.prev, p.next, p.kept = number, 0, 0, false
 	return i
 }
 
