@@ -179,7 +179,7 @@ func TestExpiryWhenMemoryIsUsedUp(t *testing.T) { onEach(t, testExpiryWhenMemory
 
 func testExpiryWhenMemoryIsUsedUp(t *testing.T, backend Backend) {
 	c := configOn(t, backend)
-	c.MaxUsers, c.MaxOrders, c.StreamMemory, c.Durability = 8, 15_000, 9<<20, Async
+	c.MaxUsers, c.MaxOrders, c.StreamMemory, c.Durability = 8, 15_000, 10<<20, Async
 	s := open(t, c)
 	n := flooder(t, s, "U0")
 	go swallow(n)

@@ -47,7 +47,7 @@ const passes = 2 * 9
 //	                                     is cancelled has one Canceled instead
 //	orders x 2 Executed                  with pro-rata only: the command's own order, before it is used up, may have a part
 //	                                     of every order (what settles never shares, rule 10.1)
-//	stops x Restated                     each triggers once
+//	stops x (Restated + Priority Update) each triggers once, and if it is market-to-limit may come to rest
 //	pegs x 18 Priority Update            see passes
 //
 // and a chunk for each user whose last one has no room for another packet.
@@ -56,7 +56,7 @@ func (s *sizes) command() uint64 {
 	if s.shares {
 		n += s.orders * 2 * gateway.ExecutedMemory
 	}
-	n += min(s.orders, s.stops) * gateway.TriggeredMemory
+	n += min(s.orders, s.stops) * (gateway.TriggeredMemory + gateway.PriorityMemory)
 	n += min(s.orders, s.pegs) * passes * gateway.PriorityMemory
 	return n + (s.users+1)*gateway.ChunkSize
 }

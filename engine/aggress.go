@@ -87,10 +87,13 @@ func (e *Engine) feasible(o *order, t *terms, limit uint64) uint32 {
 	return e.plan.filled
 }
 
-// restAt rests an order at the limit of its walk: its own, or that of a market-to-limit order (rule 5.1).
+// restAt rests an order at the limit of its walk: its own, or that of a market-to-limit order, whose owner is told at what
+// price it rests (rule 5.1): it may have executed at better ones, or not at all.
 func (e *Engine) restAt(o *order, slot book.Slot, t *terms, left uint32, limit uint64) {
 	if t.toLimit && t.market {
 		t.price = limit
+		ev := e.tell('T', o, limit)
+		ev.Link, ev.Qty, ev.Leaves, ev.Display = o.reference, left, left, t.display
 	}
 	e.rest(o, slot, t, left)
 }

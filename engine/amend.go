@@ -19,9 +19,11 @@ func (e *Engine) cancel(c *Cancel) {
 	}
 	leaves, keep := e.leaves(o, slot), c.Qty-o.used
 	if keep < leaves {
+		before := e.shown(o, slot)
 		e.shrinks(o, slot, leaves-keep)
 		ev := e.tell('C', o, e.price(o, slot))
 		ev.Qty, ev.Leaves, ev.Reason, ev.Shown = leaves-keep, keep, 'U', e.shown(o, slot)
+		ev.Link = uint64(before - ev.Shown)
 	}
 }
 
@@ -49,10 +51,12 @@ func (e *Engine) modify(c *Cancel) {
 	case size > leaves:
 		e.grow(o, slot, size)
 	default:
+		before := e.shown(o, slot)
 		if size < leaves {
 			e.shrinks(o, slot, leaves-size)
 		}
-		e.modified(o, slot, size)
+		ev := e.modified(o, slot, size)
+		ev.Link = uint64(before - ev.Shown)
 	}
 }
 
@@ -71,9 +75,10 @@ func (e *Engine) mayGrow(o *order, slot book.Slot, size, total uint32) bool {
 	return uint64(total) <= uint64(c.floor)*uint64(in.terms.MaxSlices) && full <= uint64(e.orders.Cap())
 }
 
-func (e *Engine) modified(o *order, slot book.Slot, leaves uint32) {
+func (e *Engine) modified(o *order, slot book.Slot, leaves uint32) *Event {
 	ev := e.tell('M', o, e.price(o, slot))
 	ev.Qty, ev.Leaves, ev.Shown = leaves, leaves, e.shown(o, slot)
+	return ev
 }
 
 // grow gives an order a larger size, a new reference and a new place at the back of its queue. A midpoint order keeps its
@@ -95,10 +100,11 @@ func (e *Engine) grow(o *order, slot book.Slot, size uint32) {
 	if pending {
 		e.instruments[o.instrument].watch.take(o, &e.cold[slot])
 	}
-	e.modified(o, slot, size)
+	ev := e.modified(o, slot, size)
 	if o.flags&orderNotDisplayed == 0 {
-		e.out[len(e.out)-1].Shown = shown
+		ev.Shown = shown
 	}
+	was := e.wasShown(o, slot)
 	e.unqueue(o, slot)
 	before := o.reference
 	e.renamed(o, slot)
@@ -110,8 +116,12 @@ func (e *Engine) grow(o *order, slot book.Slot, size uint32) {
 	} else {
 		e.park(o, slot, size)
 	}
-	ev := e.tell('T', o, e.price(o, slot))
+	ev = e.tell('T', o, e.price(o, slot))
 	ev.Link, ev.Qty, ev.Leaves, ev.Display, ev.Shown = before, size, size, o.display(), e.shown(o, slot)
+	ev.Flags |= was
+	if !pending {
+		ev.Flags |= EventRests
+	}
 }
 
 // sameSide says whether a side letter may take the place of another: the sale letters among themselves.

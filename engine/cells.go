@@ -473,13 +473,13 @@ type Event struct {
 	Qty        uint32 // of this event: accepted, outstanding (U, M), decremented (C, D), executed (E), shown anew (R)
 	Leaves     uint32 // of the order after the event
 	Order      uint64 // order reference; U, T: the new one
-	Link       uint64 // E, B: match number; U, T, R: the order reference before
+	Link       uint64 // E, B: match number; U, T, R: the order reference before; C, M, D: lots that the book shows less
 	Price      uint64 // wire integer; E: of the execution; D: at which it would have been
 	Number     uint64 // of this message in the owner's stream, from 1
 	ClOrdID    [14]byte
 	Reason     uint16 // J: reject code; C, R, B, S: letter; E, D: liquidity letter
 	TIF        uint8  // A, U; D: the letter of the prevention (tag 29)
-	Display    uint8  // A, U, T
+	Display    uint8  // A, U, T, R
 	Capacity   uint8  // A, U
 	Cross      uint8  // A, U
 	Shown      uint32 // what the book shows of the order after the event; 0: it is hidden, pending, not in the book (yet)
@@ -490,12 +490,14 @@ const EventSize = 80
 
 // Flags of an Event.
 const (
-	EventSweep   uint8 = 1  // A, U: InterMarket Sweep `Y`
-	EventTaker   uint8 = 2  // E: the owner is the aggressor; the maker's E is the event before it
-	EventHidden  uint8 = 4  // the order stands, or stood, undisplayed
-	EventRests   uint8 = 8  // last event of an aggressor that comes to rest with Leaves
-	EventCarried uint8 = 16 // A: told again after a restart that began a new session
-	EventPending uint8 = 32 // A, U, C, M, T: the order is a stop that waits for its trigger
+	EventSweep   uint8 = 1   // A, U: InterMarket Sweep `Y`
+	EventTaker   uint8 = 2   // E: the owner is the aggressor; the maker's E is the event before it
+	EventHidden  uint8 = 4   // the order stands, or stood, undisplayed
+	EventRests   uint8 = 8   // last event of an aggressor that comes to rest with Leaves; T: of an order that Modify made larger
+	EventCarried uint8 = 16  // A: told again after a restart that began a new session
+	EventPending uint8 = 32  // A, U, C, M, T: the order is a stop that waits for its trigger
+	EventShown   uint8 = 64  // U, T: the order before was displayed
+	EventPublic  uint8 = 128 // U, T: and attributed to its firm (display `A`)
 )
 
 // The layouts, pinned.

@@ -93,9 +93,10 @@ func (e *Engine) take(in *instrument, m *order, s *step) {
 // prevented tells both owners of a decrement (rule 8.3).
 func (e *Engine) prevented(o *order, t *terms, s *step, left uint32) {
 	in, m := &e.instruments[o.instrument], e.at(s.slot)
+	less := min(e.shown(m, s.slot), s.qty)
 	e.take(in, m, s)
 	e.lessens(m, t, s, loss{
-		leaves: e.leaves(m, s.slot), shown: e.shown(m, s.slot), price: e.price(m, s.slot), liquidity: liquidity(m),
+		leaves: e.leaves(m, s.slot), shown: e.shown(m, s.slot), less: less, price: e.price(m, s.slot), liquidity: liquidity(m),
 	})
 	e.lessens(o, t, s, loss{leaves: left, price: t.told(o), liquidity: takes(o)})
 }
@@ -103,6 +104,7 @@ func (e *Engine) prevented(o *order, t *terms, s *step, left uint32) {
 // loss is what the two messages of a decrement do not share.
 type loss struct {
 	leaves, shown uint32
+	less          uint32 // that the book shows
 	price         uint64
 	liquidity     uint16
 }
@@ -117,5 +119,5 @@ func (e *Engine) lessens(o *order, t *terms, s *step, x loss) {
 		ev = e.tell('C', o, x.price)
 		ev.Reason = 'Q'
 	}
-	ev.Qty, ev.Leaves, ev.Shown = s.qty, x.leaves, x.shown
+	ev.Qty, ev.Leaves, ev.Shown, ev.Link = s.qty, x.leaves, x.shown, uint64(x.less)
 }

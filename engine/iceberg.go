@@ -46,7 +46,7 @@ func (e *Engine) refresh(s *step) {
 	c.refreshes++
 	e.queue(o, s.slot, price, s.qty)
 	ev := e.tell('R', o, e.price(o, s.slot))
-	ev.Reason, ev.Link = 'R', before
+	ev.Reason, ev.Link, ev.Display = 'R', before, o.display()
 	ev.Qty, ev.Shown, ev.Leaves = s.qty, s.qty, s.qty+c.reserve
 }
 

@@ -273,7 +273,7 @@ func (e *Engine) unqueue(o *order, slot book.Slot) {
 func (e *Engine) kill(slot book.Slot, reason uint8) {
 	o := e.at(slot)
 	ev := e.tell('C', o, e.price(o, slot))
-	ev.Qty, ev.Reason = e.leaves(o, slot), uint16(reason)
+	ev.Qty, ev.Reason, ev.Link = e.leaves(o, slot), uint16(reason), uint64(e.shown(o, slot))
 	e.unqueue(o, slot)
 	e.forget(slot)
 }

@@ -184,13 +184,14 @@ func (e *Engine) movePeg(in *instrument, side book.Side, slot book.Slot) {
 	o := e.at(slot)
 	t := e.again(o, slot)
 	t.price, t.market = uint64(price)*in.tick, false
-	before := o.reference
+	before, was := o.reference, e.wasShown(o, slot)
 	e.unqueue(o, slot)
 	if o.flags&orderHidden == 0 {
 		e.renamed(o, slot)
 	}
 	ev := e.tell('T', o, t.price)
 	ev.Link, ev.Qty, ev.Leaves, ev.Display = before, t.open, t.open, t.display
+	ev.Flags |= was
 	e.aggress(o, slot, &t)
 }
 

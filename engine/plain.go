@@ -73,7 +73,7 @@ func (e *Engine) plainReplace(c *Replace, u *user, o *order, slot book.Slot) boo
 	n := &e.names[slot]
 	n.clOrdID, n.tif = c.ClOrdID, c.TIF
 	ev := e.event()
-	ev.begin(o.word() | 'U')
+	ev.begin(o.word() | 'U' | uint64(EventShown)<<8) // a plain order that is live rests displayed
 	ev.Ref, ev.OrigRef, ev.Qty, ev.Leaves = c.Ref, c.OrigRef, qty, qty
 	ev.Order, ev.Link, ev.Price, ev.Number = e.reference, before, c.Price, e.number(c.User)
 	ev.ClOrdID = c.ClOrdID
@@ -93,8 +93,9 @@ func (e *Engine) plainCancel(o *order, slot book.Slot) {
 	u, in := &e.users[o.user], &e.instruments[o.instrument]
 	ev := e.event()
 	ev.begin(o.word() | 'C')
-	ev.Ref, ev.OrigRef, ev.Qty, ev.Leaves = o.ref, 0, uint32(e.orders.Leaves(slot)), 0
-	ev.Order, ev.Link, ev.Price, ev.Number = o.reference, 0, uint64(e.orders.Price(slot))*in.tick, e.number(o.user)
+	qty := uint32(e.orders.Leaves(slot))
+	ev.Ref, ev.OrigRef, ev.Qty, ev.Leaves = o.ref, 0, qty, 0
+	ev.Order, ev.Link, ev.Price, ev.Number = o.reference, uint64(qty), uint64(e.orders.Price(slot))*in.tick, e.number(o.user)
 	ev.ClOrdID = [14]byte{}
 	ev.Reason, ev.TIF, ev.Display, ev.Capacity, ev.Cross, ev.Shown = 'U', 0, 0, 0, 0, 0
 	e.touchBook(in, o.instrument)

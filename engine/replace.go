@@ -37,10 +37,11 @@ func (e *Engine) replace(cmd *Command) {
 		e.kill(slot, 'U')
 		return // the new details cannot stand: the original goes
 	}
+	was, shown := e.wasShown(old, slot), e.shown(old, slot)
 	e.unqueue(old, slot)
 	if e.refer(&t, &h) != 0 {
 		ev := e.tell('C', old, e.price(old, slot))
-		ev.Qty, ev.Reason = e.leaves(old, slot), 'U'
+		ev.Qty, ev.Reason, ev.Link = e.leaves(old, slot), 'U', uint64(shown)
 		e.forget(slot)
 		return // likewise
 	}
@@ -60,6 +61,7 @@ func (e *Engine) replace(cmd *Command) {
 	before := o.reference
 	ev := e.accepted(&o, &t, 'U')
 	ev.OrigRef, ev.Link = c.OrigRef, before
+	ev.Flags |= was
 	e.begin(&o, &t)
 }
 

@@ -209,7 +209,7 @@ func (e *Engine) activate(slot book.Slot) {
 	t := e.again(o, slot)
 	t.collar = true
 	ev := e.tell('R', o, t.price)
-	ev.Reason, ev.Link, ev.Qty, ev.Leaves = 'T', o.reference, t.open, t.open
+	ev.Reason, ev.Link, ev.Qty, ev.Leaves, ev.Display = 'T', o.reference, t.open, t.open, t.display
 	e.unqueue(o, slot)
 	e.aggress(o, slot, &t)
 }

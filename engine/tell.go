@@ -1,6 +1,10 @@
 package engine
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"matcher/book"
+)
 
 // event appends an event whose fields are all still to be set.
 func (e *Engine) event() *Event {
@@ -60,6 +64,17 @@ func (e *Engine) rests(o *order, shown uint32) {
 	}
 	e.out[i].Flags |= EventRests
 	e.out[i].Shown = shown
+}
+
+// wasShown returns the flags of an event that gives a live order a new place: how the public sees it where it stands.
+func (e *Engine) wasShown(o *order, slot book.Slot) uint8 {
+	switch {
+	case e.shown(o, slot) == 0:
+		return 0
+	case o.flags&orderPublic != 0:
+		return EventShown | EventPublic
+	}
+	return EventShown
 }
 
 // reject answers a command that used up its UserRefNum (rule 3).

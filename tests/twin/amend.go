@@ -39,8 +39,9 @@ func (t *Twin) modify(cmd *engine.Command) {
 	}
 	o.side = cmd.Side
 	if !grows {
+		was := o.shown()
 		o.reduce(o.leaves - leaves)
-		t.modified(o)
+		t.modified(o).Link = uint64(was - o.shown())
 		return
 	}
 	o.leaves, o.extra, o.top = leaves, o.slices(leaves), false
@@ -52,10 +53,18 @@ func (t *Twin) modify(cmd *engine.Command) {
 		t.clock++
 		o.time = t.clock
 	}
-	t.moved(o, before)
+	ev := t.moved(o, before)
+	if !o.pending {
+		ev.Flags |= engine.EventRests
+	}
+	ev.Flags |= o.wasShown()
 }
 
-func (t *Twin) modified(o *order) { t.tell(o, 'M').Qty = uint32(o.leaves) }
+func (t *Twin) modified(o *order) *engine.Event {
+	ev := t.tell(o, 'M')
+	ev.Qty = uint32(o.leaves)
+	return ev
+}
 
 // growable says whether an order may grow: where a new order would be refused, or would find no room for its slices, it may
 // not.

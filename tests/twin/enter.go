@@ -89,7 +89,8 @@ func (t *Twin) replace(cmd *engine.Command) {
 			code = t.invalid(&d)
 		}
 	}
-	n := &order{}
+	n, was := &order{}, o.shown()
+	o.before = o.wasShown()
 	if code == 0 && d.qty > 0 {
 		t.remove(o) // what follows is judged without it: it is not its own reference, and makes room
 		n, code = t.order(&d)
@@ -99,6 +100,7 @@ func (t *Twin) replace(cmd *engine.Command) {
 	}
 	if code != 0 || d.qty <= 0 { // rule 9.4: the original dies, number not consumed
 		t.decrement(o, o.leaves, 'U')
+		t.events[len(t.events)-1].Link = uint64(was)
 		return
 	}
 	t.use(cmd, m.Ref)

@@ -15,7 +15,7 @@ func (t *Twin) refresh(o *order) {
 	t.clock++
 	o.reference, o.time, o.top = t.reference, t.clock, false
 	ev := t.tell(o, 'R')
-	ev.Reason, ev.Qty, ev.Link = 'R', uint32(o.slice), before
+	ev.Reason, ev.Qty, ev.Link, ev.Display = 'R', uint32(o.slice), before, o.display
 }
 
 // slices is what an iceberg of some size counts for beside itself toward the limit of live orders: the slices that may

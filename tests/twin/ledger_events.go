@@ -34,7 +34,7 @@ func (l *Ledger) executed(e *entry, ev *engine.Event) error {
 // aggressor takes in the second side of an execution, or of a decrement.
 func (l *Ledger) aggressor(e *entry, ev *engine.Event) error {
 	m := l.half
-	if e.rests && !e.midpoint || m.Kind != ev.Kind || m.Link != ev.Link || m.Price != ev.Price || m.Qty != ev.Qty ||
+	if e.rests && !e.midpoint || m.Kind != ev.Kind || m.Kind == 'E' && m.Link != ev.Link || m.Price != ev.Price || m.Qty != ev.Qty ||
 		m.Instrument != ev.Instrument || m.TIF != ev.TIF || buys(m.Side) == buys(ev.Side) {
 		return fmt.Errorf("the sides of %c %d differ", ev.Kind, ev.Link)
 	}
@@ -159,14 +159,18 @@ func (l *Ledger) moved(ev *engine.Event) error {
 		return err
 	}
 	grows := l.before.Kind == 'M' && l.before.Order == ev.Link
-	if !grows {
+	limited := !grows && e.toLimit && market(e.price) && !e.rests // market-to-limit learns its price (rule 5.1)
+	switch {
+	case limited:
+		e.price = ev.Price
+	case !grows:
 		if !e.pegged || !e.rests || ev.Price == e.price {
 			return fmt.Errorf("order %d moves, and is no peg that could", ev.Link)
 		}
 		e.price, e.rests, e.shown = ev.Price, false, 0
 		l.moving = append(l.moving, e)
 	}
-	renamed := grows || e.told.Display != 'N'
+	renamed := grows || !limited && e.told.Display != 'N'
 	if renamed && ev.Order != l.last+1 || !renamed && ev.Order != ev.Link {
 		return fmt.Errorf("order %d moves to %d after order %d", ev.Link, ev.Order, l.last)
 	}
@@ -177,7 +181,7 @@ func (l *Ledger) moved(ev *engine.Event) error {
 		l.last = ev.Order
 		l.rename(e, ev)
 	}
-	if ev.Flags&engine.EventRests != 0 {
+	if ev.Flags&engine.EventRests != 0 && !grows {
 		return l.rest(e, ev)
 	}
 	return e.shows(ev)

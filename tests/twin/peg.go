@@ -70,6 +70,7 @@ func (t *Twin) movePegs(instrument uint16) {
 
 // move puts a peg to another price, as a new order would come there (rules 6.2, 6.7).
 func (t *Twin) move(o *order, price uint64) {
+	was := o.wasShown()
 	t.remove(o)
 	before := o.reference
 	if !o.hidden() {
@@ -77,7 +78,7 @@ func (t *Twin) move(o *order, price uint64) {
 		o.reference = t.reference
 	}
 	o.price = price
-	t.moved(o, before)
+	t.moved(o, before).Flags |= was
 	if o.postOnly != 0 && t.touches(o) {
 		t.decrement(o, o.leaves, 'G')
 		return

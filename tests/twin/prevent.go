@@ -47,16 +47,18 @@ func (t *Twin) avoid(m, o *order, price uint64) {
 func (t *Twin) offset(m, o *order, price uint64) {
 	n := min(m.exposed(), o.leaves)
 	for _, side := range []*order{m, o} {
+		before := side.shown()
 		side.take(n)
 		if side.leaves == 0 {
 			t.remove(side)
 		}
 		if upper(o.letter) == 'Y' {
-			t.canceled(side, n, 'Q')
+			t.canceled(side, n, 'Q').Link = uint64(before - side.shown())
 			continue
 		}
 		ev := t.tell(side, 'D')
 		ev.Qty, ev.Price, ev.Reason, ev.TIF = uint32(n), price, side.liquidity(side == o), o.letter
+		ev.Link = uint64(before - side.shown())
 	}
 }
 

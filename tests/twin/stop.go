@@ -99,6 +99,6 @@ func (t *Twin) activate() {
 	t.remove(o)
 	o.pending, o.queued, o.wasStop = false, false, true
 	ev := t.tell(o, 'R')
-	ev.Reason, ev.Qty, ev.Link = 'T', uint32(o.leaves), o.reference
+	ev.Reason, ev.Qty, ev.Link, ev.Display = 'T', uint32(o.leaves), o.reference, o.display
 	t.aggress(o)
 }

@@ -18,6 +18,17 @@ func (t *Twin) tell(o *order, kind uint8) *engine.Event {
 	return ev
 }
 
+// wasShown returns the flags that say how the public saw an order before it got a new place.
+func (o *order) wasShown() uint8 {
+	switch {
+	case o.shown() == 0:
+		return 0
+	case o.display == 'A':
+		return engine.EventShown | engine.EventPublic
+	}
+	return engine.EventShown
+}
+
 // shown is what the public sees of the order.
 func (o *order) shown() uint32 {
 	if !o.displayed() {
@@ -27,9 +38,10 @@ func (o *order) shown() uint32 {
 }
 
 // moved appends Priority Update: the order goes on under what may be a new reference (rules 6.3, 9.3).
-func (t *Twin) moved(o *order, before uint64) {
+func (t *Twin) moved(o *order, before uint64) *engine.Event {
 	ev := t.tell(o, 'T')
 	ev.Qty, ev.Link, ev.Display = uint32(o.leaves), before, o.display
+	return ev
 }
 
 // echo fills in what Accepted and Replaced repeat of an order.
@@ -71,14 +83,16 @@ func (t *Twin) number(user uint16, kind uint8) *engine.Event {
 
 // decrement cancels n of an order's leaves, and the order with the last of them.
 func (t *Twin) decrement(o *order, n int64, reason uint8) {
+	before := o.shown()
 	o.reduce(n)
 	if o.leaves == 0 {
 		t.remove(o)
 	}
-	t.canceled(o, n, reason)
+	t.canceled(o, n, reason).Link = uint64(before - o.shown())
 }
 
-func (t *Twin) canceled(o *order, n int64, reason uint8) {
+func (t *Twin) canceled(o *order, n int64, reason uint8) *engine.Event {
 	ev := t.tell(o, 'C')
 	ev.Qty, ev.Reason = uint32(n), uint16(reason)
+	return ev
 }

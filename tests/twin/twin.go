@@ -91,6 +91,7 @@ type order struct {
 	prevent           // rule 8
 	stands     bool   // in the book, for others to trade with
 	top        bool   // the top order of its side (rule 10.2)
+	before     uint8  // how the public saw it when a Replace came (engine.EventXxx)
 	told       int    // index of its last event among those of the command
 }
 

@@ -37,6 +37,7 @@ func (t *Twin) accept(o, original *order) {
 	}
 	ev := t.tell(o, 'U')
 	ev.OrigRef, ev.Link = original.ref, original.reference
+	ev.Flags |= original.before
 	o.echo(ev)
 }
 
@@ -91,6 +92,10 @@ func (t *Twin) unmet(o *order, limit, within uint64) {
 
 // restAt rests an order at the limit that it came to have. A midpoint order keeps its own.
 func (t *Twin) restAt(o *order, limit uint64) {
+	if o.toLimit && market(o.price) { // the owner is told at what price it rests (rule 5.1)
+		o.price = limit
+		t.moved(o, o.reference)
+	}
 	if !o.midpoint() {
 		o.price = limit
 	}
