@@ -16,20 +16,21 @@ import (
 // floors is the table of ARCHITECTURE.md: what each package may import of ours. Imports point down only. Change it on
 // purpose, here and there.
 var floors = map[string][]string{
-	"book":         {},
-	"ring":         {},
-	"journal":      {},
-	"wire/soupbin": {},
-	"wire/ouch":    {},
-	"wire/itch":    {},
-	"wire/mold":    {},
-	"engine":       {"book"},
-	"gateway":      {"engine", "wire/soupbin", "wire/ouch"},
-	"replay":       {"engine", "book", "journal", "wire/itch", "wire/ouch"},
-	"client":       {"wire/soupbin", "wire/ouch"},
-	"core":         {"gateway", "engine", "journal", "ring", "replay"},
-	"cmd/matcher":  {"core", "replay", "client", "engine", "book", "journal", "ring", "wire/ouch", "wire/soupbin", "wire/itch"},
-	"tests/twin":   {"engine"},
+	"book":          {},
+	"ring":          {},
+	"journal":       {},
+	"wire/soupbin":  {},
+	"wire/ouch":     {},
+	"wire/itch":     {},
+	"wire/mold":     {},
+	"engine":        {"book"},
+	"gateway":       {"engine", "wire/soupbin", "wire/ouch"},
+	"replay":        {"engine", "book", "journal", "wire/itch", "wire/ouch"},
+	"client":        {"wire/soupbin", "wire/ouch"},
+	"client/market": {"wire/itch"},
+	"core":          {"gateway", "engine", "journal", "ring", "replay"},
+	"cmd/matcher":   {"core", "replay", "client", "engine", "book", "journal", "ring", "wire/ouch", "wire/soupbin", "wire/itch"},
+	"tests/twin":    {"engine"},
 }
 
 // outside is who may import which module beside the standard library: each dependency has one home.
@@ -83,6 +84,41 @@ func TestFloors(t *testing.T) {
 		if !seen[pkg] {
 			t.Errorf("the table names %s, which does not exist", pkg)
 		}
+	}
+}
+
+// TestClientStandsAlone: who writes a client in Go gets no part of the server, no module from outside and no C.
+func TestClientStandsAlone(t *testing.T) {
+	files := sources(t)
+	imports := map[string][]string{} // by package
+	for file, list := range files {
+		imports[path.Dir(file)] = append(imports[path.Dir(file)], list...)
+	}
+	var look func(pkg, way string)
+	look = func(pkg, way string) {
+		if pkg != "client" && !strings.HasPrefix(pkg, "client/") && !strings.HasPrefix(pkg, "wire/") {
+			t.Errorf("%s: part of the server", way)
+			return
+		}
+		for _, imp := range imports[pkg] {
+			ours, isOurs := strings.CutPrefix(imp, "matcher/")
+			switch {
+			case isOurs:
+				look(ours, way+" -> "+ours)
+			case imp == "C" || imp == "unsafe" || strings.Contains(strings.Split(imp, "/")[0], "."):
+				t.Errorf("%s -> %s", way, imp)
+			}
+		}
+	}
+	count := 0
+	for pkg := range imports {
+		if pkg == "client" || strings.HasPrefix(pkg, "client/") {
+			look(pkg, pkg)
+			count++
+		}
+	}
+	if count < 2 {
+		t.Errorf("%d packages of clients found", count)
 	}
 }
 
