@@ -101,6 +101,13 @@ type User struct {
 	SelfMatch uint8  // letter of tag 29 for orders that name none, 0 none (rule 8.1)
 	SelfLevel uint8  // engine.LevelXxx
 	SelfGroup uint16 // of engine.LevelGroup, 0 none
+	Limits    Limits
+}
+
+// Limits are what an account may have, and how fast. A zero is no limit.
+type Limits struct {
+	OpenOrders, Stops uint32 // live orders, pending stops (rule 2.6)
+	Rate, Burst       uint32 // Enters and Replaces a second; so many may come at once, 0 is 1 (rule 3.4)
 }
 
 // Check says what is wrong with a configuration by itself; what the journal has to say against it comes with Open. The
@@ -181,6 +188,7 @@ func (u *User) definition() *engine.Command {
 	*c.AsUser() = engine.User{
 		Header: engine.Header{Kind: engine.KindUser}, Name: padded6(u.Name), Firm: padded4(u.Firm),
 		SelfMatch: u.SelfMatch, SelfLevel: u.SelfLevel, SelfGroup: u.SelfGroup,
+		OpenOrders: u.Limits.OpenOrders, Stops: u.Limits.Stops, Rate: u.Limits.Rate, Burst: u.Limits.Burst,
 	}
 	if u.OnDrop {
 		c.AsUser().OnDrop = 1

@@ -116,7 +116,7 @@ func (w *watch) stops() (n int) {
 // auditUser checks one user's list: linked both ways, in order of reference, every order under its name.
 func (e *Engine) auditUser(index uint16) (int, error) {
 	u := &e.users[index]
-	n, last := 0, uint64(0)
+	n, stops, last := 0, uint32(0), uint64(0)
 	before := book.Slot(0)
 	for slot := u.first; slot != 0; slot = e.at(slot).next {
 		o := e.at(slot)
@@ -130,6 +130,12 @@ func (e *Engine) auditUser(index uint16) (int, error) {
 		}
 		before, last = slot, o.reference
 		n++
+		if o.flags&orderPending != 0 {
+			stops++
+		}
+	}
+	if n != int(u.open) || stops != u.stops {
+		return 0, fmt.Errorf("engine: user %d counts %d orders and %d stops, a recount gives %d and %d", index, u.open, u.stops, n, stops)
 	}
 	terms := uint64(0)
 	for idx, ref := range u.last {

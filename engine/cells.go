@@ -270,13 +270,14 @@ type User struct {
 	Name       [6]byte // space padded, upper case
 	Firm       [4]byte
 	Role       uint8
-	OnDrop     uint8 // cancel on disconnect
-	OpenOrders uint32
-	MaxQty     uint32
+	OnDrop     uint8  // cancel on disconnect
+	OpenOrders uint32 // most live orders at once, 0 no limit (rule 2.6)
+	Stops      uint32 // most pending stops at once, 0 no limit (rule 2.6)
 	SelfMatch  uint8  // letter of tag 29 for orders that name none, 0 or `N`: no prevention (rule 8.1)
 	SelfLevel  uint8  // LevelXxx: what counts as the same owner
 	SelfGroup  uint16 // LevelGroup: accounts with the same number, 0 none
-	Notional   uint64
+	Rate       uint32 // Enters and Replaces a second, 0 no limit (rule 3.4)
+	Burst      uint32 // so many of them may come at once, 0: 1
 	_          [8]byte
 }
 

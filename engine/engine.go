@@ -20,6 +20,7 @@
 //	amend.go        Cancel, Modify; replace.go Replace; mass.go mass cancel, kill switch, disconnect
 //	venue.go        rules, instruments, users; symbols.go finds an instrument; operator.go halts, busts, cancels on behalf
 //	day.go          trading days, restarts, instruments that change between days
+//	limits.go       what an account may have, and how fast
 //	order.go        live orders: what the book does not need to know of them; refs.go: their names
 //	hash.go         state and output hashes
 //
@@ -127,15 +128,21 @@ type instrument struct {
 type user struct {
 	last0    uint32 // last UserRefNum of channel 0
 	base     uint32 // where the names of its orders begin (refTable)
+	open     uint32 // live orders
+	most     uint32 // that it may have (rule 2.6)
 	rare     bool   // disabled, or prevents self-trades by default: not for the short way
 	disabled bool   // kill switch (rule 9.8)
 	hashed
-	sent     uint64    // messages so far: the number of the last one
-	first    book.Slot // live orders, in order of reference
-	tail     book.Slot
-	lastTerm uint64   // the part of the state hash of channels from 1 on
-	last     []uint32 // last UserRefNum by channel (tag 28) from 1 on
-	def      User
+	sent      uint64    // messages so far: the number of the last one
+	first     book.Slot // live orders, in order of reference
+	tail      book.Slot
+	interval  uint64 // ns that an Enter or Replace costs, 0: there is no limit (rule 3.4)
+	paid      uint64 // time up to which the last of them are paid for
+	stops     uint32 // pending
+	mostStops uint32
+	lastTerm  uint64   // the part of the state hash of channels from 1 on
+	last      []uint32 // last UserRefNum by channel (tag 28) from 1 on
+	def       User
 }
 
 // New returns a venue without rules.

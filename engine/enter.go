@@ -9,7 +9,14 @@ func (e *Engine) enter(cmd *Command) {
 		return
 	}
 	u := &e.users[c.User]
-	if !e.use(u, c.User, c.Idx, c.Ref) || e.plain(c, u) {
+	if !e.use(u, c.User, c.Idx, c.Ref) {
+		return
+	}
+	if u.interval != 0 && !e.pace(u) {
+		e.reject(&c.Header, c.Ref, c.ClOrdID, rejectRate)
+		return
+	}
+	if e.plain(c, u) {
 		return
 	}
 	t := terms{
@@ -43,22 +50,29 @@ func (e *Engine) enter(cmd *Command) {
 
 // room makes check 10: the limits of rule 2.6, and channel 255 (rule 11.6).
 func (e *Engine) room(t *terms, h *Header) uint16 {
+	if u := &e.users[h.User]; u.open >= u.most {
+		return rejectOther
+	}
 	if h.Idx == carriedIdx || uint64(e.orders.Live())+uint64(e.slices)+t.more()+1 > uint64(e.orders.Cap()) {
 		return rejectOther
 	}
-	return e.roomToWatch(t, h.Instrument, nil)
+	return e.roomToWatch(t, h.User, h.Instrument, nil)
 }
 
-// roomToWatch says whether an instrument takes one more order that moves by itself. A Replace frees the place of the original.
-func (e *Engine) roomToWatch(t *terms, instrument uint16, old *order) uint16 {
+// roomToWatch says whether an instrument, and the account, take one more order that moves by itself. A Replace frees the place
+// of the original.
+func (e *Engine) roomToWatch(t *terms, index, instrument uint16, old *order) uint16 {
+	moves, before := t.order&(orderPeg|orderMid|orderPending), uint16(0)
+	if old != nil {
+		before = old.flags
+	}
+	if u := &e.users[index]; moves&orderPending != 0 && before&orderPending == 0 && u.stops >= u.mostStops {
+		return rejectOther
+	}
 	in := &e.instruments[instrument]
 	w := in.watch
 	if w == nil {
 		return 0
-	}
-	moves, before := t.order&(orderPeg|orderMid|orderPending), uint16(0)
-	if old != nil {
-		before = old.flags
 	}
 	switch {
 	case moves&(orderPeg|orderMid) != 0 && before&(orderPeg|orderMid) == 0 && w.pegCount >= in.terms.MaxPegs:

@@ -74,7 +74,8 @@ func (e *Engine) userTerm(index uint16) uint64 {
 	f := u.def.Firm
 	firm := uint64(f[0]) | uint64(f[1])<<8 | uint64(f[2])<<16 | uint64(f[3])<<24
 	rules := uint64(u.def.SelfMatch) | uint64(u.def.SelfLevel)<<8 | uint64(u.def.OnDrop)<<16 | uint64(u.def.SelfGroup)<<32
-	return mum(uint64(index)<<1^flag^firm<<32^k0, u.sent^k1) + mum(rules^k3, uint64(index)^k4) + u.lastTerm + refTerm(index, 0, u.last0)
+	return mum(uint64(index)<<1^flag^firm<<32^k0, u.sent^k1) + mum(rules^k3, uint64(index)^k4) + u.limitsTerm() +
+		u.lastTerm + refTerm(index, 0, u.last0)
 }
 
 // bookTerm covers an instrument: its orders and what it remembers beside them.

@@ -175,6 +175,7 @@ func (e *Engine) file(o *order, slot book.Slot) {
 
 // listed appends an order to its owner's list. References only grow, so the list is in order of reference.
 func (e *Engine) listed(u *user, o *order, slot book.Slot) {
+	u.open++
 	last := u.tail
 	o.prev, o.next = last, 0
 	u.tail = slot
@@ -187,6 +188,7 @@ func (e *Engine) listed(u *user, o *order, slot book.Slot) {
 
 // unlisted takes an order out of its owner's list. No branch depends on where it stands: slot 0 takes what nobody reads.
 func (e *Engine) unlisted(u *user, o *order) {
+	u.open--
 	next, prev := o.next, o.prev
 	e.at(prev).next = next
 	e.at(next).prev = prev

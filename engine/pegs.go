@@ -40,6 +40,7 @@ func (in *instrument) watchFor(e *Engine, o *order, slot book.Slot) {
 	switch {
 	case o.flags&orderPending != 0:
 		w.stopCount++
+		e.users[o.user].stops++
 		w.put(o, slot, &e.cold[slot])
 	case o.flags&orderMid != 0:
 		w.pegCount++
@@ -64,6 +65,7 @@ func (in *instrument) unwatch(e *Engine, o *order, slot book.Slot) {
 	switch {
 	case o.flags&orderPending != 0:
 		w.stopCount--
+		e.users[o.user].stops--
 		w.take(o, &e.cold[slot])
 	case o.flags&orderMid != 0:
 		w.pegCount--

@@ -15,7 +15,8 @@ import (
 
 // plain enters a new order the short way. False: nothing was done, the order is not plain.
 func (e *Engine) plain(c *Enter, u *user) bool {
-	if c.Flags&^FlagPostOnly|c.Idx|c.Exempt != 0 || c.Cross != 'N' || e.orders.Live()+int(e.slices) >= e.orders.Cap() {
+	if c.Flags&^FlagPostOnly|c.Idx|c.Exempt != 0 || c.Cross != 'N' || e.orders.Live()+int(e.slices) >= e.orders.Cap() ||
+		u.open >= u.most {
 		return false
 	}
 	in, side, price := e.plainTerms(u, &c.Header, c.TIF, c.Display, c.Price)

@@ -14,15 +14,20 @@ func (e *Engine) replace(cmd *Command) {
 		return // the number was used: ignored
 	}
 	old := e.at(slot)
-	if e.plainReplace(c, u, old, slot) {
-		return
-	}
 	if c.Flags&FlagExtension != 0 && cmd.Ext.Present&TagBroken != 0 {
 		e.kill(slot, 'U')
 		return // check 2 comes first
 	}
 	h := c.Header
 	h.Instrument = old.instrument
+	if u.interval != 0 && !e.pace(u) {
+		e.use(u, c.User, c.Idx, c.Ref)
+		e.reject(&h, c.Ref, c.ClOrdID, rejectRate)
+		return
+	}
+	if e.plainReplace(c, u, old, slot) {
+		return
+	}
 	if h.Side == 0 {
 		h.Side = old.side
 	}
@@ -99,5 +104,5 @@ func (e *Engine) roomToReplace(t *terms, old *order, slot book.Slot) uint16 {
 	if more := t.more(); more > freed && uint64(e.orders.Live())+uint64(e.slices)+more-freed > uint64(e.orders.Cap()) {
 		return rejectOther
 	}
-	return e.roomToWatch(t, old.instrument, old)
+	return e.roomToWatch(t, old.user, old.instrument, old)
 }

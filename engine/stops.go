@@ -156,6 +156,7 @@ func (e *Engine) triggered(in *instrument, slot book.Slot) {
 	o := e.at(slot)
 	in.watch.take(o, &e.cold[slot])
 	in.watch.stopCount--
+	e.users[o.user].stops--
 	in.watching--
 	o.flags &^= orderPending | orderTrails
 	e.stopQueue = append(e.stopQueue, slot)

@@ -18,6 +18,7 @@ const (
 	rejectCross    uint16 = 0x14
 	rejectSymbol   uint16 = 0x17
 	rejectPrice    uint16 = 0x1D
+	rejectRate     uint16 = 0x29
 	rejectSelfLock uint16 = 0x40
 )
 

@@ -170,8 +170,7 @@ func (in *instrument) define(d *Instrument, t Terms) {
 func (e *Engine) setUser(d *User) {
 	for i := 1; i < len(e.users); i++ {
 		if u := &e.users[i]; u.def.Name == d.Name {
-			u.def = *d
-			u.setRare()
+			u.define(d)
 			e.touchUser(u, uint16(i))
 			return
 		}
@@ -179,11 +178,11 @@ func (e *Engine) setUser(d *User) {
 	if len(e.users) > int(min(e.rules.MaxUsers, MaxUsers)) {
 		return
 	}
-	e.users = append(e.users, user{def: *d, last: make([]uint32, channels)})
+	e.users = append(e.users, user{last: make([]uint32, channels)})
 	index := uint16(len(e.users) - 1)
 	u := &e.users[index]
 	u.base = e.refs.base(index)
-	u.setRare()
+	u.define(d)
 	e.touchUser(u, index)
 	if e.open {
 		e.system(index, 'S')

@@ -24,7 +24,8 @@ var meant = map[string]string{
 	"policies": "top order;shared level: own order;shared level: whole;shared level: all that is shown;shared level: shares;" +
 		"R R;peg moves;stepped over: too small",
 	"operator": "C E;carried;B E;B C;B S;B X;J 07;J 02;C S;C U;C Z;S;R T;R R;peg moves",
-	"everything": "A;U;M;T;X;C E;carried;B E;C G;C I;C K;C Q;C S;C T;C U;C Z;D D;D d;E A;E J;E R;E k;E m;J 01;J 02;J 03;J 04;J 05;J 07;J 08;" +
+	"limits":   "J 29;J 0F;account full;account full of stops;R T;U",
+	"everything": "J 29;account full;A;U;M;T;X;C E;carried;B E;C G;C I;C K;C Q;C S;C T;C U;C Z;D D;D d;E A;E J;E R;E k;E m;J 01;J 02;J 03;J 04;J 05;J 07;J 08;" +
 		"J 09;J 0C;J 0D;J 0F;J 11;J 13;J 14;J 17;J 1D;J 40;R R;R T;S;minimum unmet, rests;pending C;stop trails;top order;" +
 		"stops wait for stops;shared level: shares;peg moves",
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"matcher/core"
@@ -136,6 +137,27 @@ type account struct {
 	level      string // who counts as the same owner
 	group      uint16 // of level group
 	onDrop     string // true, false
+	limits     [4]string
+}
+
+// The limits of an account and their keys: what they are called in [session], in [[user]] and, with hyphens, as flags.
+const (
+	limitOrders = iota
+	limitStops
+	limitRate
+	limitBurst
+)
+
+func limitKeys() []string { return []string{"max_open_orders", "max_open_stops", "rate", "burst"} }
+
+// limit reads a limit; like has those of users that do not say.
+func (a *account) limit(i int, like *account) uint32 {
+	text := a.limits[i]
+	if text == "" {
+		text = like.limits[i]
+	}
+	n, _ := strconv.ParseUint(text, 10, 32) // set has judged it
+	return uint32(n)
 }
 
 // selfMatches are the words of self-trade prevention and their letters in tag 29, at the account's own level.
@@ -157,11 +179,17 @@ func selfLevels() map[string]uint8 {
 
 func selfLevelWords() []string { return []string{"account", "firm", "group"} }
 
-// user is the account as the server takes it; onDrop is for those that say nothing of lost connections.
-func (a *account) user(onDrop bool) core.User {
+// user is the account as the server takes it; like is for what it does not say.
+func (a *account) user(like *account) core.User {
 	u := core.User{
-		Name: a.name, Firm: a.firm, Hash: a.hash, OnDrop: onDrop, SelfMatch: selfMatches()[a.match], SelfLevel: selfLevels()[a.level],
+		Name: a.name, Firm: a.firm, Hash: a.hash, OnDrop: like.onDrop == "true", SelfMatch: selfMatches()[a.match], SelfLevel: selfLevels()[a.level],
 		SelfGroup: a.group,
+		Limits: core.Limits{
+			OpenOrders: a.limit(limitOrders, like), Stops: a.limit(limitStops, like), Rate: a.limit(limitRate, like), Burst: a.limit(limitBurst, like),
+		},
+	}
+	if u.Limits.Rate == 0 {
+		u.Limits.Burst = 0 // of nothing
 	}
 	if a.onDrop != "" {
 		u.OnDrop = a.onDrop == "true"
@@ -203,13 +231,25 @@ func (a *account) set(key, text string) *unfit {
 			return u
 		}
 		a.onDrop = text
+	default:
+		i := slices.Index(limitKeys(), key)
+		least := [...]uint64{0, 0, 0, 1}[i]
+		var n uint32
+		if u := setCount(&n, text, least, 10_000_000); u != nil {
+			return u
+		}
+		a.limits[i] = strconv.FormatUint(uint64(n), 10)
 	}
 	return nil
 }
 
 // accountKeys are the keys of [[user]].
 func accountKeys() []string {
-	return []string{"user.name", "user.firm", "user.hash", "user.self_match", "user.self_level", "user.self_group", "user.cancel_on_disconnect"}
+	keys := []string{"user.name", "user.firm", "user.hash", "user.self_match", "user.self_level", "user.self_group", "user.cancel_on_disconnect"}
+	for _, key := range limitKeys() {
+		keys = append(keys, "user."+key)
+	}
+	return keys
 }
 
 // lonely says what is missing of an account's self-trade prevention.
@@ -355,6 +395,11 @@ func usersText(users []account) []byte {
 		}
 		if u.onDrop != "" {
 			fmt.Fprintf(&b, "cancel_on_disconnect = %s\n", u.onDrop)
+		}
+		for i, key := range limitKeys() {
+			if u.limits[i] != "" {
+				fmt.Fprintf(&b, "%s = %s\n", key, u.limits[i])
+			}
 		}
 	}
 	return b.Bytes()

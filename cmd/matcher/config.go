@@ -20,7 +20,7 @@ type config struct {
 	users  string // path of the file of users
 	secret string // path of the secret
 
-	onDrop bool // default of users: orders are cancelled when a connection is lost
+	like account // what users are like who do not say otherwise: lost connections, limits
 
 	base string // directory that paths of the file are relative to
 	text []instrumentText
@@ -32,7 +32,7 @@ const defaultConfig = "matcher.toml"
 // defaults are the values of everything that a configuration does not mention.
 func defaults() *config {
 	return &config{
-		users: "users.toml", secret: "secret.key",
+		users: "users.toml", secret: "secret.key", like: account{onDrop: "false", limits: [...]string{"0", "0", "0", "100"}},
 		core: core.Config{
 			Listen: "127.0.0.1:9001", Journal: "data", Segment: 256 << 20, CPU: core.AutoCPU, Wait: ring.Adaptive,
 			MaxOrders: 1_000_000, MaxUsers: 1024, MaxSessions: 1024, StreamMemory: 2 << 30,
@@ -74,7 +74,11 @@ func settings() []setting {
 		{"session.heartbeat", false, func(c *config, s string) *unfit {
 			return setDuration(&c.core.Heartbeat, s, 10*time.Millisecond, time.Minute)
 		}},
-		{"session.cancel_on_disconnect", false, func(c *config, s string) *unfit { return setBool(&c.onDrop, s) }},
+		{"session.cancel_on_disconnect", false, func(c *config, s string) *unfit { return c.like.set("cancel_on_disconnect", s) }},
+		{"session.max_open_orders", false, func(c *config, s string) *unfit { return c.like.set("max_open_orders", s) }},
+		{"session.max_open_stops", false, func(c *config, s string) *unfit { return c.like.set("max_open_stops", s) }},
+		{"session.rate", false, func(c *config, s string) *unfit { return c.like.set("rate", s) }},
+		{"session.burst", false, func(c *config, s string) *unfit { return c.like.set("burst", s) }},
 		{"session.recovery_grace", false, func(c *config, s string) *unfit {
 			return setDuration(&c.core.RecoveryGrace, s, 0, time.Hour)
 		}},

@@ -35,6 +35,9 @@ func TestFirstConfigIsTheDefaults(t *testing.T) {
 	if got, want := fmt.Sprintf("%+v", c.core), fmt.Sprintf("%+v", want); got != want {
 		t.Errorf("the file of init gives\n%s\nthe defaults are\n%s", got, want)
 	}
+	if want := defaults().like; c.like != want {
+		t.Errorf("the file of init makes users like %+v, the defaults %+v", c.like, want)
+	}
 	for _, s := range settings() {
 		key := s.key[strings.Index(s.key, ".")+1:]
 		if !strings.Contains(firstConfig, key+" = ") {
@@ -113,7 +116,7 @@ collar = "0.50"
 		{Symbol: "Z", PriceDecimals: 4, Tick: 100, Lot: 1, MaxQty: 999_999, MaxPrice: 1_999_999_900, Terms: core.Terms{Collar: 5000}},
 	}
 	want.RecoveryGrace = 3 * time.Second
-	if !c.onDrop {
+	if c.like.onDrop != "true" {
 		t.Error("cancel_on_disconnect is not taken")
 	}
 	if got, want := fmt.Sprintf("%+v", c.core), fmt.Sprintf("%+v", want); got != want {

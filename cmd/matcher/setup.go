@@ -39,6 +39,10 @@ client_timeout = "15s"         # silence after which a client counts as gone
 heartbeat = "1s"               # the server's own silence before it sends a heartbeat
 cancel_on_disconnect = false   # true: a lost connection takes its user's day orders with it, unless the user says otherwise
 recovery_grace = "10s"         # after a start: how long such users have to come back
+max_open_orders = 0            # what follows holds for every user that has none of its own (matcher user set); 0: no limit
+max_open_stops = 0             # pending stop orders
+rate = 0                       # orders and replaces a second; more are rejected (0x29), cancels never are
+burst = 100                    # so many of them may come at once
 
 [auth]
 users = "users.toml"           # written by: matcher user add NAME
@@ -157,7 +161,7 @@ func (c *config) identities(create bool) error {
 	}
 	c.core.Users = nil
 	for _, u := range users {
-		c.core.Users = append(c.core.Users, u.user(c.onDrop))
+		c.core.Users = append(c.core.Users, u.user(&c.like))
 	}
 	if len(users) == 0 && !create {
 		return nil

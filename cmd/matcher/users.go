@@ -39,6 +39,10 @@ func accountFlags(fs *pflag.FlagSet) func(*account) error {
 		{"self-level", "self_level", "who counts as the same owner: account, firm or group (default account)"},
 		{"self-group", "self_group", "number of the group, 1 to 65535, for --self-level group"},
 		{"cancel-on-disconnect", "cancel_on_disconnect", "true or false: day orders go when the connection is lost (default: the configuration's)"},
+		{"max-open-orders", "max_open_orders", "most live orders at once, 0 no limit (default: the configuration's)"},
+		{"max-open-stops", "max_open_stops", "most pending stops at once, 0 no limit (default: the configuration's)"},
+		{"rate", "rate", "orders and replaces a second, 0 no limit (default: the configuration's)"},
+		{"burst", "burst", "so many of them may come at once (default: the configuration's)"},
 	} {
 		fs.String(f.name, "", f.usage)
 		keys[f.name] = f.key
@@ -223,6 +227,11 @@ func (a *account) text() string {
 			text += " " + part.key + "=" + part.value
 		}
 	}
+	for i, key := range limitKeys() {
+		if a.limits[i] != "" {
+			text += " " + key + "=" + a.limits[i]
+		}
+	}
 	return text
 }
 
@@ -234,10 +243,17 @@ type accountObject struct {
 	Level  string `json:"self_level,omitempty"`
 	Group  uint16 `json:"self_group,omitempty"`
 	OnDrop string `json:"cancel_on_disconnect,omitempty"`
+	Orders string `json:"max_open_orders,omitempty"`
+	Stops  string `json:"max_open_stops,omitempty"`
+	Rate   string `json:"rate,omitempty"`
+	Burst  string `json:"burst,omitempty"`
 }
 
 func (a *account) object() accountObject {
-	return accountObject{a.name, a.firm, a.match, a.level, a.group, a.onDrop}
+	return accountObject{
+		a.name, a.firm, a.match, a.level, a.group, a.onDrop,
+		a.limits[limitOrders], a.limits[limitStops], a.limits[limitRate], a.limits[limitBurst],
+	}
 }
 
 func userRevoke(e *env, args []string) error {

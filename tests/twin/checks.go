@@ -35,6 +35,9 @@ func (d *details) malformed() uint16 {
 
 // refused are checks 3 and 4 of rule 3: a Replace that fails here leaves its original alone (rule 9.4).
 func (t *Twin) refused(d *details) uint16 {
+	if !d.account.charge(d.now) { // rule 3.4, before all else
+		return 0x29
+	}
 	switch {
 	case d.account.disabled, d.given(engine.Tag2Firm):
 		return 0x0C

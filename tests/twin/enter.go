@@ -26,6 +26,7 @@ func (t *Twin) enter(cmd *engine.Command) {
 	o := &order{}
 	if code == 0 {
 		o, code = t.order(&d)
+		o.user = cmd.User
 	}
 	if code == 0 {
 		code = t.full(o, cmd.Idx)
@@ -42,10 +43,29 @@ func (t *Twin) enter(cmd *engine.Command) {
 // full says whether there is no room: in channel 255, which is kept for carried orders (rule 11.6), or at a limit of
 // orders (rule 2.6), where every new order counts, also one that would not rest. It is looked at last (rule 1.5).
 func (t *Twin) full(o *order, idx uint8) uint16 {
-	if idx == 255 || !t.room(o.extra) {
+	if idx == 255 || !t.room(o.extra) || t.atLimit(o, t.accounts[o.user].OpenOrders, false) {
 		return 0x0F
 	}
 	return t.crowded(o)
+}
+
+// atLimit says whether an account has as many orders, or as many pending stops, as it may have (rule 2.6).
+func (t *Twin) atLimit(o *order, limit uint32, stops bool) bool {
+	n := uint32(0)
+	for _, m := range t.open {
+		if m.user == o.user && (m.pending || !stops) {
+			n++
+		}
+	}
+	if limit == 0 || n < limit {
+		return false
+	}
+	if stops {
+		t.see("account full of stops")
+	} else {
+		t.see("account full")
+	}
+	return true
 }
 
 // crowded says whether an instrument has as many pegs, or pending stops, as it may have.
@@ -62,6 +82,8 @@ func (t *Twin) crowded(o *order) uint16 {
 	}
 	in := &t.instruments[o.instrument]
 	switch {
+	case o.pending && t.atLimit(o, t.accounts[o.user].Stops, true):
+		return 0x0F
 	case o.follows != 0 && pegs >= in.maxPegs():
 		return 0x11
 	case o.pending && stops >= in.maxStops():
@@ -94,6 +116,7 @@ func (t *Twin) replace(cmd *engine.Command) {
 	if code == 0 && d.qty > 0 {
 		t.remove(o) // what follows is judged without it: it is not its own reference, and makes room
 		n, code = t.order(&d)
+		n.user = o.user
 		if code == 0 {
 			code = t.replaceable(n, o)
 		}

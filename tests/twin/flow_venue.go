@@ -45,6 +45,10 @@ func (f *Flow) account(cmd *engine.Command, user uint16) {
 	if f.odds(f.mix.operator) || f.one(4) {
 		u.OnDrop = uint8(f.rng.IntN(2))
 	}
+	if f.odds(f.mix.limits) {
+		u.OpenOrders, u.Stops = f.rng.Uint32N(12), f.rng.Uint32N(4)
+		u.Rate, u.Burst = f.rng.Uint32N(20), f.rng.Uint32N(5)
+	}
 	*cmd.AsUser() = u
 	cmd.Time = f.now
 }

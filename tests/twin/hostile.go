@@ -151,6 +151,11 @@ func (h *Hostile) Next() *engine.Command {
 			Header: engine.Header{Kind: engine.KindUser}, Name: [6]byte{'A' + byte(h.r.IntN(4))}, OnDrop: uint8(h.r.IntN(2)),
 			SelfMatch: pick[uint8](h, 0, 'N', 'O', 'w', 'd', 'Y', 'b', 'n'), SelfLevel: uint8(h.r.IntN(4)), SelfGroup: uint16(h.r.IntN(2)),
 		}
+		if h.odds(3) {
+			u := c.AsUser()
+			u.OpenOrders, u.Stops = pick[uint32](h, 0, 1, 7, 1<<32-1), pick[uint32](h, 0, 1, 3, 1<<32-1)
+			u.Rate, u.Burst = pick[uint32](h, 0, 1, 3, 1e9, 1<<32-1), pick[uint32](h, 0, 1, 5, 1<<32-1)
+		}
 	default:
 		c.Kind = engine.KindTick
 	}

@@ -11,6 +11,7 @@ type Mix struct {
 	stops      int
 	prevention int
 	operator   int // one command in so many is an operator's
+	limits     int // one account that changes in so many gets limits
 }
 
 // Mixes returns all mixes.
@@ -25,9 +26,10 @@ func Mixes() []Mix {
 		{Name: "prevention", symbols: []string{"AAPL", "MSFT", "PRORATA"}, prevention: 1, icebergs: 6, minimums: 10},
 		{Name: "policies", symbols: []string{"PRORATA", "MIXED"}, icebergs: 5, minimums: 15, pegs: 15, prevention: 10},
 		{Name: "operator", symbols: []string{"AAPL", "COLLAR"}, operator: 12, stops: 6, pegs: 8, midpoints: 12, icebergs: 10},
+		{Name: "limits", symbols: []string{"AAPL", "COLLAR"}, limits: 1, stops: 4, icebergs: 12, pegs: 20},
 		{
 			Name: "everything", symbols: symbols()[1:],
-			icebergs: 8, minimums: 10, pegs: 8, midpoints: 10, stops: 6, prevention: 4, operator: 60,
+			icebergs: 8, minimums: 10, pegs: 8, midpoints: 10, stops: 6, prevention: 4, operator: 60, limits: 3,
 		},
 	}
 }

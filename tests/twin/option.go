@@ -62,6 +62,14 @@ func (r *reader) account(u *engine.User, name, value string) {
 		u.SelfGroup = uint16(r.number(value))
 	case "ondrop":
 		u.OnDrop = uint8(r.number(value))
+	case "orders":
+		u.OpenOrders = uint32(r.number(value))
+	case "stops":
+		u.Stops = uint32(r.number(value))
+	case "rate":
+		u.Rate = uint32(r.number(value))
+	case "burst":
+		u.Burst = uint32(r.number(value))
 	default:
 		r.fail(fmt.Errorf("%q is nothing of an account", name))
 	}

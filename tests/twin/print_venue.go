@@ -55,7 +55,9 @@ func accountText(u *engine.User) string {
 	case engine.LevelGroup:
 		s += " level=group"
 	}
-	return s + countText("group", uint64(u.SelfGroup)) + countText("ondrop", uint64(u.OnDrop))
+	return s + countText("group", uint64(u.SelfGroup)) + countText("ondrop", uint64(u.OnDrop)) +
+		countText("orders", uint64(u.OpenOrders)) + countText("stops", uint64(u.Stops)) + countText("rate", uint64(u.Rate)) +
+		countText("burst", uint64(u.Burst))
 }
 
 func ownerText(word string, o *engine.Owner) string {

@@ -46,6 +46,24 @@ type account struct {
 	last     map[uint8]uint32 // UserRefNum used up, by channel
 	disabled bool             // rule 9.8
 	sent     uint64           // messages in the stream
+	debt     uint64           // ns of messages that are not worked off (rule 3.4)
+	charged  uint64           // when the debt was last looked at
+}
+
+// charge is rule 3.4: a message costs 1 s / rate, the debt falls as time passes, and what is let through finds at most
+// burst - 1 messages of it.
+func (a *account) charge(now uint64) bool {
+	a.debt -= min(a.debt, now-a.charged)
+	a.charged = now
+	if a.Rate == 0 {
+		return true
+	}
+	cost := 1_000_000_000 / uint64(a.Rate)
+	if cost > 0 && a.debt > (uint64(max(a.Burst, 1))-1)*cost {
+		return false
+	}
+	a.debt += cost
+	return true
 }
 
 // instrument is what the venue knows of one, beside its orders. Prices are wire units, 0 none.
