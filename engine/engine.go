@@ -23,6 +23,7 @@
 //	limits.go       what an account may have, and how fast
 //	order.go        live orders: what the book does not need to know of them; refs.go: their names
 //	hash.go         state and output hashes
+//	snapshot.go     the whole state as cells; restore.go: the state of such cells
 //
 // # The two ways of an aggressor
 //
@@ -120,6 +121,7 @@ type instrument struct {
 	top   [2]book.Slot // by side: the top order (rule 10.2)
 	watch *watch       // nil until the first order that moves by itself
 	def   Instrument
+	given Terms         // as defined
 	terms Terms         // defaults filled in
 	next  *redefinition // what it becomes with the next day, nil: the same
 }

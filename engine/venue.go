@@ -160,7 +160,7 @@ func (in *instrument) define(d *Instrument, t Terms) {
 			*n = def
 		}
 	}
-	in.def, in.terms, in.maxPrice, in.maxQty = *d, t, d.MaxPrice, d.MaxQty
+	in.def, in.given, in.terms, in.maxPrice, in.maxQty = *d, t, t, d.MaxPrice, d.MaxQty
 	fill(&in.terms.MaxSlices, DefaultMaxSlices)
 	fill(&in.terms.MaxPegs, DefaultMaxPegs)
 	fill(&in.terms.MaxStops, DefaultMaxStops)
