@@ -43,6 +43,7 @@ func verbs() []verb {
 		{"user", "add NAME | set NAME | list | revoke NAME", "who may log in", userVerb},
 		{"admin", "status | halt|resume SYMBOL | bust MATCH | cancel ...", "what only an operator may ask of a running server", adminVerb},
 		{"send", "buy|sell QTY SYMBOL PRICE | cancel | replace | query | -f FLOW", "send orders and print the answers", sendVerb},
+		{"bench", "[--to ADDR] [--rate N]", "load a server by a clock and measure every answer", benchVerb},
 		{"replay", "DIR|FILE.itch50", "run a journal, or an ITCH file, once more", replayVerb},
 		{"journal", "info|verify|dump DIR", "read a journal, cell by cell", journalVerb},
 		{"import", "itch|lobster FILE -o FLOW", "turn public market data into order flow", importVerb},
