@@ -136,10 +136,10 @@ func (r *restore) account() {
 	}
 	index := uint16(len(e.users))
 	e.users = append(e.users, user{
-		def: def, last: make([]uint32, channels), last0: a.last0, sent: a.sent, disabled: a.disabled != 0, base: e.refs.base(index),
+		last: make([]uint32, channels), last0: a.last0, sent: a.sent, paid: a.paid, disabled: a.disabled != 0, base: e.refs.base(index),
 	})
 	u := &e.users[index]
-	u.setRare()
+	u.define(&def)
 	if a.disabled > 1 || a.channels >= channels {
 		r.bad("disabled %d, %d channels", a.disabled, a.channels)
 		return

@@ -77,7 +77,8 @@ type accountCell struct {
 	channels uint16 // above 0, used so far: that many pairs follow in Channels cells
 	last0    uint32
 	sent     uint64
-	_        [48]uint8
+	paid     uint64
+	_        [40]uint8
 }
 
 // channelsCell has up to seven channels with the last UserRefNum of each, ascending; the rest is zero.
@@ -232,7 +233,7 @@ func (s *snapshot) venue() {
 }
 
 func (s *snapshot) account(u *user) {
-	a := accountCell{kind: KindAccount, last0: u.last0, sent: u.sent}
+	a := accountCell{kind: KindAccount, last0: u.last0, sent: u.sent, paid: u.paid}
 	if u.disabled {
 		a.disabled = 1
 	}

@@ -24,7 +24,7 @@ func TestSnapshotFields(t *testing.T) {
 			instrument{}, "state last top watch def given next",
 			"book tick inverse maxPrice maxQty careful watching tops hashed terms", "unsettled anchor anchorTurn",
 		},
-		{user{}, "last0 disabled sent last def", "base rare hashed first tail lastTerm", ""},
+		{user{}, "last0 disabled sent last def paid", "base rare hashed first tail lastTerm open most interval stops mostStops", ""},
 		{order{}, "reference ref used flags instrument user idx side", "next prev", ""},
 		{name{}, "clOrdID capacity tif", "", ""},
 		{
