@@ -35,3 +35,6 @@ func (e *Engine) Displayed(instrument uint16, visit func(d *Displayed)) {
 		}
 	}
 }
+
+// InstrumentCount returns how many instruments there are: their indexes are 1 to that.
+func (e *Engine) InstrumentCount() int { return len(e.instruments) - 1 }

@@ -25,10 +25,11 @@ var floors = map[string][]string{
 	"wire/mold":     {},
 	"engine":        {"book"},
 	"gateway":       {"engine", "wire/soupbin", "wire/ouch"},
+	"feed":          {"engine", "wire/itch", "wire/mold"},
 	"replay":        {"engine", "book", "journal", "wire/itch", "wire/ouch"},
 	"client":        {"wire/soupbin", "wire/ouch"},
 	"client/market": {"wire/itch"},
-	"core":          {"gateway", "engine", "journal", "ring", "replay"},
+	"core":          {"gateway", "feed", "engine", "journal", "ring", "replay"},
 	"cmd/matcher":   {"core", "replay", "client", "engine", "book", "journal", "ring", "wire/ouch", "wire/soupbin", "wire/itch"},
 	"tests/twin":    {"engine"},
 }
@@ -51,6 +52,7 @@ var blind = map[string][]string{
 	"engine":  {"os", "net", "time", "sync", "math/rand", "math/rand/v2", "runtime"},
 	"journal": {"os", "net", "time", "sync", "math/rand", "math/rand/v2"},
 	"gateway": {"os", "net", "time", "sync", "math/rand", "math/rand/v2"},
+	"feed":    {"os", "net", "time", "sync", "math/rand", "math/rand/v2"},
 	"replay":  {"os", "net", "sync", "math/rand", "math/rand/v2"},
 }
 
