@@ -15,6 +15,9 @@ func (l *loop) seal() {
 	if l.cfg.Durability == Async {
 		l.marks = l.gateway.Mark(l.marks[:0])
 		l.gateway.Release(l.marks)
+		if l.feed != nil {
+			l.feed.packets.Release(l.feed.packets.Mark())
+		}
 	}
 	if l.writer.Empty() || l.writer.Pending() != 0 || l.writer.InFlight() >= writesInFlight {
 		return
@@ -39,7 +42,11 @@ func (l *loop) close(flags uint16) {
 	l.desk.sealed(l.writer.Appended())
 	if l.cfg.Durability != Async {
 		l.marks = l.gateway.Mark(l.marks)
-		l.sealed = append(l.sealed, sealed{end: l.writer.Appended(), marks: len(l.marks)})
+		s := sealed{end: l.writer.Appended(), marks: len(l.marks)}
+		if l.feed != nil {
+			s.public = l.feed.packets.Mark()
+		}
+		l.sealed = append(l.sealed, s)
 	}
 }
 
@@ -79,6 +86,12 @@ func (l *loop) release() {
 	}
 	if n == 0 {
 		return
+	}
+	if l.feed != nil {
+		l.feed.packets.Release(l.sealed[n-1].public)
+	}
+	if l.reached != nil {
+		l.reached.Store(uint64(l.sealed[n-1].end))
 	}
 	marks := l.sealed[n-1].marks
 	l.gateway.Release(l.marks[:marks])

@@ -54,6 +54,8 @@ type Config struct {
 	MaxSessions  int    // connections at once
 	StreamMemory uint64 // bytes for the day's outbound streams, all users
 
+	Feed Feed
+
 	Instruments []Instrument
 	Users       []User
 	Secret      [32]byte // key of the HMAC over user names and keys
@@ -124,6 +126,9 @@ func (c *Config) Check() error {
 		return fmt.Errorf("%w: %d sessions", ErrConfig, c.MaxSessions)
 	case c.MaxOrders < 1 || c.MaxOrders > engine.MaxOrders || c.MaxUsers < 1 || c.MaxUsers > engine.MaxUsers:
 		return fmt.Errorf("%w: %d orders and %d users", ErrConfig, c.MaxOrders, c.MaxUsers)
+	}
+	if len(c.Feed.To) > MaxFeeds || c.Feed.Hops < 0 || c.Feed.Hops > 255 {
+		return fmt.Errorf("%w: a feed to %d destinations over %d hops", ErrConfig, len(c.Feed.To), c.Feed.Hops)
 	}
 	symbols, names := map[string]bool{}, map[string]bool{}
 	for i := range c.Instruments {

@@ -10,6 +10,7 @@
 //	reserves.go how much memory the answers of one command may take
 //	loop.go     one turn, on one screen; commands
 //	commit.go   from a closed block to released answers
+//	feed.go     the public feed; how far readers of the journal may go
 //	gates.go    closing order entry for want of memory or disk
 //	conns.go    connections as the kernel sees them; sessions that were lost
 //	operator.go what an operator may ask of a running venue
@@ -26,6 +27,7 @@ import (
 	"time"
 
 	"matcher/engine"
+	"matcher/feed"
 	"matcher/gateway"
 	"matcher/journal"
 	"matcher/ring"
@@ -170,6 +172,12 @@ func (s *Server) open(cfg *Config) (_ *loop, err error) {
 	if l.lock, err = ring.LockDir(cfg.Journal); err != nil {
 		return nil, fmt.Errorf("core: journal %s: %w", cfg.Journal, err)
 	}
+	if l.feed, err = openFeed(&cfg.Feed); err != nil {
+		return nil, err
+	}
+	if l.reached, err = openDurable(cfg.Journal); err != nil {
+		return nil, err
+	}
 	found, err := l.build(cfg)
 	if err != nil {
 		return nil, err
@@ -232,7 +240,7 @@ func features(k Kernel) string {
 func (l *loop) build(cfg *Config) (*found, error) {
 	control := pages(uint64(cfg.MaxSessions) * gateway.ControlSize)
 	streams := pages(cfg.StreamMemory)
-	k, err := l.driver(cfg, slotCount*slotSize+2*page+control+streams)
+	k, err := l.driver(cfg, slotCount*slotSize+2*page+control+streams+feedMemory)
 	if err != nil {
 		return nil, fmt.Errorf("core: %w", err)
 	}
@@ -240,8 +248,11 @@ func (l *loop) build(cfg *Config) (*found, error) {
 	at := k.Base()
 	take := func(n uint64) uint64 { at += n; return at - n }
 	l.files.slots, l.files.header, l.files.mail = take(slotCount*slotSize), take(page), take(page)
-	controlOff, streamsOff := take(control), take(streams)
+	controlOff, streamsOff, feedOff := take(control), take(streams), take(feedMemory)
 	arena := k.Arena()
+	if l.feed != nil {
+		l.feed.packets = feed.NewPackets(arena[feedOff:][:feedMemory], feedOff)
+	}
 	l.engine = engine.New()
 	f, err := l.recovered(cfg, gateway.Config{
 		Secret: cfg.Secret, Connections: cfg.MaxSessions,
@@ -301,6 +312,10 @@ func (l *loop) shutdown() {
 	}
 	if l.kernel != nil {
 		_ = l.kernel.Close()
+	}
+	l.feed.close()
+	if l.reached != nil {
+		_ = l.reached.Close()
 	}
 	made := noFile
 	if l.files.helper != nil {

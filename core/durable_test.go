@@ -52,6 +52,8 @@ func testNothingLeavesBeforeItIsDurable(t *testing.T, backend Backend) {
 		var disk *slowDisk
 		c := configOn(t, backend)
 		c.Durability = durability
+		public := listen(t)
+		c.Feed.To = []string{public.conn.LocalAddr().String()}
 		c.kernel = func(arena uint64) (Kernel, error) {
 			k, err := (&loop{}).driver(&Config{Backend: backend}, arena)
 			disk = &slowDisk{Kernel: k}
@@ -61,6 +63,8 @@ func testNothingLeavesBeforeItIsDurable(t *testing.T, backend Backend) {
 		maker, taker := dial(t, s, "U0", 0), dial(t, s, "U1", 0)
 		maker.order('S', 100, 1_000_000, '0')
 		maker.settle()
+		time.Sleep(50 * time.Millisecond)
+		_, told := public.taken()
 		disk.shut.Store(true)
 		got := make(chan bool, 2)
 		go func() { maker.until(ouch.TypeExecuted); got <- true }()
@@ -84,6 +88,9 @@ func testNothingLeavesBeforeItIsDurable(t *testing.T, backend Backend) {
 			if durability == Async {
 				t.Fatal("no answer in async mode while the disk is slow")
 			}
+		}
+		if _, now := public.taken(); durability == Sync && len(now) != len(told) {
+			t.Fatal("the public was told before it was durable")
 		}
 		disk.shut.Store(false)
 		for range 2 {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"matcher/engine"
+	"matcher/feed"
 	"matcher/gateway"
 	"matcher/journal"
 	"matcher/ring"
@@ -44,6 +45,8 @@ type loop struct {
 	conns   conns
 	files   files
 	desk    desk
+	feed    *public    // nil: off
+	reached *ring.Word // tells readers of the journal how far they may go
 	cfg     *Config
 	known   map[[6]byte]uint16 // users that the journal has
 	lock    int                // descriptor of the journal's lock
@@ -90,8 +93,9 @@ type loop struct {
 
 // sealed is a closed block: when everything below its end is durable, the marks up to the given number may be released.
 type sealed struct {
-	end   journal.Position
-	marks int
+	end    journal.Position
+	marks  int
+	public feed.Mark
 }
 
 // phase is where the loop stands.
@@ -226,6 +230,9 @@ func (l *loop) apply(cmd *engine.Command) {
 	}
 	cmd.Seq, cmd.Time = l.engine.Seq()+1, l.time
 	l.writer.Command(cmd.Cells(), cmd.Seq, cmd.Time)
+	if l.feed != nil {
+		l.feed.announce(cmd)
+	}
 	l.events = l.engine.Apply(l.events[:0], cmd)
 	for i := range l.events {
 		if ev := &l.events[i]; ev.Flags&engine.EventTaker != 0 {
@@ -238,6 +245,9 @@ func (l *loop) apply(cmd *engine.Command) {
 	l.output = engine.FoldOutput(l.output, l.events)
 	if !l.gateway.Deliver(cmd, l.events) {
 		l.fail(fmt.Errorf("%w for the answers of one command", ErrMemory))
+	}
+	if l.feed != nil {
+		l.feed.publish(cmd, l.events)
 	}
 	l.commands++
 	l.told += uint64(len(l.events))
@@ -304,6 +314,9 @@ func (l *loop) flush() {
 		l.ops = append(l.ops, ring.Op{
 			Code: ring.SendNow, File: l.conns.all[s.Conn].fd, Len: s.Len, Off: s.Off, Tag: tag(tagSend, s.Conn),
 		})
+	}
+	if l.feed != nil {
+		l.broadcast()
 	}
 	l.conns.shutdown(l)
 }

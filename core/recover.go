@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"matcher/engine"
+	"matcher/feed"
 	"matcher/gateway"
 	"matcher/journal"
 	"matcher/replay"
@@ -57,6 +58,7 @@ func (l *loop) recovered(cfg *Config, gc gateway.Config) (*found, error) {
 		l.engine.Salt(random())
 		gc.Engine = l.engine
 		l.gateway = gateway.New(gc)
+		l.publicView(nil)
 		return f, l.plan(cfg)
 	}
 	if err != nil {
@@ -68,6 +70,7 @@ func (l *loop) recovered(cfg *Config, gc gateway.Config) (*found, error) {
 	l.engine.Salt(random())
 	gc.Engine = l.engine
 	l.gateway = gateway.New(gc)
+	l.publicView(j)
 	if err := l.rerun(j); err != nil {
 		return nil, err
 	}
@@ -97,6 +100,9 @@ func (l *loop) rerun(j *replay.Journal) error {
 			l.marks = l.gateway.Mark(l.marks[:0])
 			l.gateway.Release(l.marks)
 			l.marks = l.marks[:0]
+			if l.feed != nil {
+				l.feed.recovered()
+			}
 			return nil
 		}
 		if err != nil {
@@ -106,6 +112,20 @@ func (l *loop) rerun(j *replay.Journal) error {
 		if !l.gateway.Deliver(cmd, events) {
 			return fmt.Errorf("%w: the answers of the journal's day need more than stream_memory = %d", ErrMemory, l.cfg.StreamMemory)
 		}
+		if l.feed != nil {
+			l.feed.counted(cmd, events)
+		}
+	}
+}
+
+// publicView makes the public view of the engine, which is known now.
+func (l *loop) publicView(j *replay.Journal) {
+	if l.feed == nil {
+		return
+	}
+	l.feed.view = feed.New(l.engine)
+	if j != nil {
+		j.Before(l.feed.before)
 	}
 }
 
@@ -229,6 +249,7 @@ func (l *loop) begin(cfg *Config, f *found) error {
 	if !first.direct {
 		l.disk += ", buffered: this file system has no O_DIRECT"
 	}
+	l.reached.Store(uint64(l.writer.Durable()))
 	l.fence = true
 	l.before = l.engine.Fills()
 	if err := l.define(cfg, f); err != nil {
@@ -241,6 +262,9 @@ func (l *loop) begin(cfg *Config, f *found) error {
 		l.drain() // nobody is let in before the venue is durable
 	}
 	l.release()
+	if cfg.Durability == Async {
+		l.reached.Store(everything)
+	}
 	l.commands, l.told = 0, 0
 	l.grace = l.time + uint64(cfg.RecoveryGrace)
 	return l.err

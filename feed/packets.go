@@ -60,6 +60,9 @@ func (q *Packets) Go(session [10]byte, next uint64, over bool) {
 	q.over = over
 }
 
+// End says whether the session is over.
+func (q *Packets) End(over bool) { q.over = over }
+
 // Put packs messages, each behind its length of two bytes.
 func (q *Packets) Put(framed []byte) {
 	for len(framed) != 0 {

@@ -24,6 +24,7 @@ type Journal struct {
 	output uint64
 	counts Counts
 	err    error // what ended the execution
+	before func(*engine.Command)
 }
 
 // Counts says how much of a journal has been executed.
@@ -82,6 +83,9 @@ func (j *Journal) step() error {
 	j.cells = j.cells[cells*engine.CellSize:]
 	if err := j.admit(); err != nil {
 		return err
+	}
+	if j.before != nil {
+		j.before(&j.cmd)
 	}
 	j.events = j.engine.Apply(j.events[:0], &j.cmd)
 	j.output = engine.FoldOutput(j.output, j.events)
@@ -200,6 +204,9 @@ func diverged(seq uint64, field string, was, now uint64) *Divergence {
 }
 
 func hex(h uint64) string { return fmt.Sprintf("%016x", h) }
+
+// Before sets what is called with every command just before it is executed, nil for nothing.
+func (j *Journal) Before(f func(*engine.Command)) { j.before = f }
 
 // Engine returns the engine in its present state: after io.EOF the venue as the journal left it.
 func (j *Journal) Engine() *engine.Engine { return j.engine }
