@@ -1,15 +1,26 @@
-// Package client is a small client of an OUCH 5.0 venue over SoupBinTCP 3.00: log in or resume, send orders, receive what
-// the venue says.
+// Package client is a client of an OUCH 5.0 venue over SoupBinTCP 3.00, in three floors; take the lowest that does what you
+// need.
 //
-// It owns the connection, its heartbeats and the count of sequenced messages. It never reconnects by itself, keeps no
-// orders and interprets no message: after a lost connection dial again with Session and NextSequence of the old Conn, and
-// everything that was missed comes first, without a gap and without a duplicate.
+//	Conn      one connection: log in, send messages, receive numbered messages (Dial)
+//	Stream    the same over as many connections as it takes: nothing is missed, nothing comes twice (Follow)
+//	Session   orders by typed calls, reports as values, the state of every order kept (Open)
 //
-//	client.go    Dial, Close
-//	send.go      Send, Flush, Logout, heartbeats
-//	receive.go   Recv, Message
+// It owns connections, heartbeats, the count of sequenced messages and, in a Session, what is known of the user's own orders.
+// Conn never reconnects and interprets no message. Public market data is in packages feed and market below this one. Nothing
+// of the server is imported: this package and those below it stand alone.
 //
-// One goroutine may send while another receives; Close, Session and NextSequence may be called from any.
+//	client.go     Options, Dial, Close
+//	send.go       Conn.Send, Flush, Logout, heartbeats
+//	receive.go    Conn.Recv, Message
+//	stream.go     Stream: what to do when a connection is lost
+//	session.go    Session: receiving, settling what a lost connection left open
+//	command.go    what a Session sends
+//	order.go      Order: what is known of one order
+//	take.go       what a message of the venue does to orders
+//	report.go     Report: what happened, and what it did to an order
+//	dropcopy.go   messages of a drop copy
+//
+// One goroutine may receive while others send; Close, Session and NextSequence may be called from any.
 package client
 
 import (
@@ -34,6 +45,7 @@ type Options struct {
 
 	Heartbeat time.Duration // silence after which a heartbeat is sent; 0: a second, as SoupBinTCP says
 	Timeout   time.Duration // silence after which Recv gives the venue up; 0: 15 seconds
+	Retry     time.Duration // how long Follow and Open try to come back after a lost connection; 0: a minute
 }
 
 // ErrRejected is a login that the venue refused; the error is a *RejectedError.
@@ -68,6 +80,7 @@ type Conn struct {
 	next      atomic.Uint64
 	heartbeat time.Duration
 	timeout   time.Duration // 0 until logged in: so long the context of Dial is the limit
+	debug     atomic.Pointer[string]
 	in        input
 	out       output
 }
@@ -158,6 +171,15 @@ func (c *Conn) Session() string { return c.session }
 
 // NextSequence returns the number of the message that Recv returns next: what to ask for when resuming.
 func (c *Conn) NextSequence() uint64 { return c.next.Load() }
+
+// Debug returns the last Debug text of the venue: behind an error of Recv, why it ended the connection. Empty if there was
+// none.
+func (c *Conn) Debug() string {
+	if text := c.debug.Load(); text != nil {
+		return *text
+	}
+	return ""
+}
 
 // Close closes the connection without a word and ends a Recv or Flush under way. The second Close is net.ErrClosed.
 func (c *Conn) Close() error { return c.conn.Close() }

@@ -23,10 +23,10 @@ type input struct {
 // Message is a sequenced message of the venue.
 type Message struct {
 	Sequence uint64
-	Payload  []byte // the OUCH message, until the next Recv
+	Payload  []byte // the message, until the next Recv
 }
 
-// Decode returns the message in a struct of its own. Its Appendage, if any, is part of Payload. A receiver in a hurry looks
+// Decode returns a message of OUCH 5.0 in a struct of its own. Its Appendage, if any, is part of Payload. A receiver in a hurry looks
 // at ouch.OutboundType and decodes into a struct it keeps.
 func (m Message) Decode() (ouch.Outbound, error) {
 	return ouch.DecodeOutbound(m.Payload)
@@ -48,7 +48,10 @@ func (c *Conn) Recv() (Message, error) {
 		switch p.Type {
 		case soupbin.SequencedData:
 			return Message{Sequence: c.next.Add(1) - 1, Payload: p.Payload}, nil
-		case soupbin.ServerHeartbeat, soupbin.Debug:
+		case soupbin.ServerHeartbeat:
+		case soupbin.Debug:
+			text := string(p.Payload)
+			c.debug.Store(&text)
 		case soupbin.UnsequencedData: // not in the standard; some venues send it
 		case soupbin.EndOfSession:
 			c.in.err = ErrEndOfSession
