@@ -29,6 +29,7 @@ var floors = map[string][]string{
 	"replay":        {"engine", "book", "journal", "wire/itch", "wire/ouch"},
 	"client":        {"wire/soupbin", "wire/ouch"},
 	"client/market": {"wire/itch"},
+	"client/feed":   {"client", "wire/itch", "wire/mold"},
 	"core":          {"gateway", "feed", "engine", "journal", "ring", "replay"},
 	"cmd/matcher":   {"core", "replay", "client", "engine", "book", "journal", "ring", "wire/ouch", "wire/soupbin", "wire/itch"},
 	"tests/twin":    {"engine"},
