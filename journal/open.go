@@ -34,7 +34,7 @@ const (
 // is a header whose write was torn: Torn tells of it. The journal's other files are of no interest.
 func Open(fsys fs.FS) (*Reader, error) {
 	r := &Reader{fsys: fsys, openSegment: -1}
-	if err := r.identifyAll(); err != nil {
+	if err := r.identifyAll(1); err != nil {
 		_ = r.Close()
 		return nil, err
 	}
@@ -42,10 +42,14 @@ func Open(fsys fs.FS) (*Reader, error) {
 	return r, nil
 }
 
-func (r *Reader) identifyAll() error {
-	var err error
-	if r.segments, err = list(r.fsys); err != nil {
+// identifyAll looks at the segments from a number on.
+func (r *Reader) identifyAll(first uint32) error {
+	all, err := list(r.fsys)
+	if err != nil {
 		return err
+	}
+	if r.segments = from(all, first); len(r.segments) == 0 {
+		return missing(first, all[len(all)-1].file)
 	}
 	for i := range r.segments {
 		if err := r.identify(i); err != nil {
@@ -55,7 +59,7 @@ func (r *Reader) identifyAll() error {
 			r.used = i + 1
 		}
 	}
-	if err := r.checkFiles(); err != nil {
+	if err := r.checkFiles(first); err != nil {
 		return err
 	}
 	for i := 1; i < r.used; i++ {
@@ -135,15 +139,20 @@ func (r *Reader) identify(i int) error {
 	return nil
 }
 
-// checkFiles checks that the files are the segments of one journal, each once, under its own name, and without a gap.
-func (r *Reader) checkFiles() error {
+func missing(number uint32, there string) *Damage {
+	return &Damage{Kind: Missing, File: SegmentName(number), What: fmt.Sprintf("%s is missing, though %s is there", SegmentName(number), there)}
+}
+
+// checkFiles checks that the files are the segments of one journal, each once, under its own name, and without a gap from the
+// first on.
+func (r *Reader) checkFiles(first uint32) error {
 	used := slices.DeleteFunc(slices.Clone(r.segments), func(s segment) bool { return s.state != inUse })
 	holder := make(map[uint32]string, len(used))
 	for i := range used {
-		s, first := &used[i], &used[0]
-		if s.header.ID != first.header.ID {
+		s, one := &used[i], &used[0]
+		if s.header.ID != one.header.ID {
 			return &Damage{Kind: Foreign, File: s.file, What: fmt.Sprintf(
-				"%s belongs to journal %v, %s to journal %v", s.file, s.header.ID, first.file, first.header.ID)}
+				"%s belongs to journal %v, %s to journal %v", s.file, s.header.ID, one.file, one.header.ID)}
 		}
 		n := s.header.Segment
 		if other, ok := holder[n]; ok {
@@ -159,9 +168,8 @@ func (r *Reader) checkFiles() error {
 		}
 	}
 	for i := range r.segments {
-		if want := uint32(i) + 1; r.segments[i].number != want {
-			return &Damage{Kind: Missing, File: SegmentName(want), What: fmt.Sprintf(
-				"%s is missing, though %s is there", SegmentName(want), r.segments[i].file)}
+		if want := first + uint32(i); r.segments[i].number != want {
+			return missing(want, r.segments[i].file)
 		}
 	}
 	for i := range r.segments[:r.used] {

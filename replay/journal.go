@@ -55,6 +55,23 @@ func Open(fsys fs.FS) (*Journal, error) {
 	return &Journal{reader: r, engine: engine.New()}, nil
 }
 
+// OpenAt opens the journal in the root of fsys at a place that was reached before, with an engine as it was there. The error
+// wraps journal.ErrElsewhere if that is no place in this journal, and is a *Divergence if the engine is another one; else as of
+// Open.
+func OpenAt(fsys fs.FS, a *journal.Anchor, e *engine.Engine) (*Journal, error) {
+	switch {
+	case e.Seq() != a.State.Seq:
+		return nil, diverged(a.State.Seq, "seq", a.State.Seq, e.Seq())
+	case e.Hash() != a.State.StateHash:
+		return nil, &Divergence{a.State.Seq, "state hash", hex(a.State.StateHash), hex(e.Hash())}
+	}
+	r, err := journal.OpenAt(fsys, a)
+	if err != nil {
+		return nil, err
+	}
+	return &Journal{reader: r, engine: e, output: a.State.OutputHash}, nil
+}
+
 // Next executes the next command. The command and its events are valid until the next call. The error is io.EOF at the
 // end of the journal, a *Divergence at the first difference, a *journal.Damage where the journal cannot be trusted, or
 // the file system's; once there is one it stays. The hashes of a block are compared after its last command (of a run of
@@ -216,6 +233,13 @@ func (j *Journal) Counts() Counts { return j.counts }
 
 // OutputHash returns the hash of every event so far (engine.FoldOutput).
 func (j *Journal) OutputHash() uint64 { return j.output }
+
+// Anchor returns the place behind the last command that was executed. False: it does not lie between two blocks, or nothing
+// was executed yet; then a later one does.
+func (j *Journal) Anchor() (journal.Anchor, bool) {
+	return journal.Anchor{ID: j.reader.ID(), State: j.reader.End(), Block: j.head.Position},
+		len(j.cells) == 0 && !j.head.More() && j.counts.Blocks != 0
+}
 
 // ID returns the journal's id.
 func (j *Journal) ID() journal.ID { return j.reader.ID() }
