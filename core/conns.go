@@ -30,16 +30,15 @@ const (
 	lingerClose    = 1_000_000_000 // ns that a peer has to take its last bytes before it is cut off
 	warnEvery      = 1_000_000_000 // ns between two warnings about the same thing
 	receiveBuffers = 1024          // of ring.Config's default size
-	queueSlack     = 4096          // receipts worked off before their places are used again
+	spareBuffers   = 64            // that must be the kernel's before a starved connection receives again
 )
 
 // conns is the kernel's side of all connections. A connection's number is an index into all, and the same in the gateway.
 type conns struct {
 	listener int32
 	all      []conn
-	unused   []int32   // free numbers
-	queue    []receipt // received and not worked off, oldest first
-	head     int
+	unused   []int32 // free numbers
+	inbox    inbox   // received and not worked off
 	starved  []int32 // receives that ended because all buffers were taken
 	holding  int     // buffers that are ours
 	leaving  []int32 // told to close, not closed yet
@@ -48,51 +47,25 @@ type conns struct {
 }
 
 type conn struct {
-	fd         int32
-	generation uint32
-	used       bool
-	armed      bool // a receive is under way
-	resting    bool // a Send that waits is under way, of rest bytes
-	rest       uint32
-	leaving    bool   // nothing is read any more; waiting for the peer to close, then for our operations to end
-	cut        bool   // shut down in both directions
-	drained    bool   // the peer has closed
-	shutting   uint8  // Shutdowns under way: until they have ended the descriptor must stay ours
-	last       uint64 // when it was told to close (mono)
-}
-
-// receipt is a buffer of received bytes, or with len 0 the end of them.
-type receipt struct {
-	conn       int32
-	generation uint32
-	len        uint32
-	off        uint64
-	buffer     uint16
-	filled     bool
+	fd       int32
+	used     bool
+	armed    bool // a receive is under way
+	paused   bool // it is not received from until it holds fewer buffers
+	resting  bool // a Send that waits is under way, of rest bytes
+	rest     uint32
+	leaving  bool   // nothing is read any more; waiting for the peer to close, then for our operations to end
+	cut      bool   // shut down in both directions
+	drained  bool   // the peer has closed
+	shutting uint8  // Shutdowns under way: until they have ended the descriptor must stay ours
+	last     uint64 // when it was told to close (mono), 0 it was not
 }
 
 func newConns(n int) conns {
-	c := conns{all: make([]conn, n), unused: make([]int32, n)}
+	c := conns{all: make([]conn, n), unused: make([]int32, n), inbox: newInbox(n)}
 	for i := range c.unused {
 		c.unused[i] = int32(n - 1 - i)
 	}
 	return c
-}
-
-// waiting says whether received bytes wait to be worked off.
-func (c *conns) waiting() bool { return c.head < len(c.queue) }
-
-// next returns the oldest receipt of a connection that is still ours, or nil.
-func (c *conns) next() *receipt {
-	if c.head == len(c.queue) {
-		c.queue, c.head = c.queue[:0], 0
-		return nil
-	}
-	if c.head >= queueSlack && c.head >= len(c.queue)/2 { // a queue that never empties must not grow for ever
-		c.queue = c.queue[:copy(c.queue, c.queue[c.head:])]
-		c.head = 0
-	}
-	return &c.queue[c.head]
 }
 
 // busy says whether an answer is on its way to a client that is slow to take it.
@@ -103,12 +76,6 @@ func (c *conns) busy() bool {
 		}
 	}
 	return false
-}
-
-// stale says whether a receipt is of a connection that has been closed and whose number serves another.
-func (c *conns) stale(r *receipt) bool {
-	cn := &c.all[r.conn]
-	return !cn.used || cn.generation != r.generation
 }
 
 // complete deals with one completion.
@@ -159,7 +126,7 @@ func (c *conns) accepted(l *loop, done *ring.Completion) {
 	n := c.unused[len(c.unused)-1]
 	c.unused = c.unused[:len(c.unused)-1]
 	cn := &c.all[n]
-	*cn = conn{fd: done.Res, generation: cn.generation + 1, used: true}
+	*cn = conn{fd: done.Res, used: true}
 	l.gateway.Open(n, l.mono)
 	c.arm(l, n)
 }
@@ -178,33 +145,56 @@ func (c *conns) received(l *loop, n int32, done *ring.Completion) {
 	if done.Filled {
 		c.holding++
 	}
-	if done.Filled && done.Res > 0 {
+	switch {
+	case done.Filled && done.Res > 0:
 		l.gateway.Heard(n, l.mono)
-		c.queue = append(c.queue, receipt{
-			conn: n, generation: cn.generation, len: uint32(done.Res), off: done.Off, buffer: done.Buffer, filled: true,
-		})
-		if !done.More {
+		c.inbox.put(n, receipt{len: uint32(done.Res), off: done.Off, buffer: done.Buffer, filled: true})
+		c.pause(l, n)
+		if !cn.armed && !cn.paused {
 			c.arm(l, n)
 		}
 		return
-	}
-	if done.Filled {
+	case done.Filled:
 		c.giveBack(l, done.Buffer)
 	}
 	switch {
 	case done.Res == -int32(syscall.ENOBUFS):
 		c.starved = append(c.starved, n)
+	case done.Res == -int32(syscall.ECANCELED) && cn.paused:
+		c.resume(l, n)
 	case !done.More:
-		c.queue = append(c.queue, receipt{conn: n, generation: cn.generation})
+		c.inbox.put(n, receipt{})
 	}
 }
 
-// recycle ends the oldest receipt and gives its buffer back.
-func (c *conns) recycle(l *loop, r *receipt) {
-	if r.filled {
+// pause stops receiving from a connection that holds more than its share of the buffers: what it sends stays in its socket,
+// and TCP pushes back. One that is to be closed holds none for long.
+func (c *conns) pause(l *loop, n int32) {
+	cn := &c.all[n]
+	if cn.paused || cn.last != 0 || c.inbox.queues[n].buffers < mostBuffers {
+		return
+	}
+	cn.paused = true
+	if cn.armed {
+		l.ops = append(l.ops, ring.Op{Code: ring.Cancel, File: cn.fd, Tag: tag(tagQuiet, 0)})
+	}
+}
+
+// resume receives again from a connection that was paused and holds few buffers.
+func (c *conns) resume(l *loop, n int32) {
+	if cn := &c.all[n]; cn.paused && !cn.armed && c.inbox.queues[n].buffers <= fewBuffers {
+		cn.paused = false
+		l.gateway.Heard(n, l.mono) // it may have been speaking all the time
+		c.arm(l, n)
+	}
+}
+
+// recycle ends the oldest receipt of a connection and gives its buffer back.
+func (c *conns) recycle(l *loop, n int32) {
+	if r := c.inbox.take(n); r.filled {
 		c.giveBack(l, r.buffer)
 	}
-	c.head++
+	c.resume(l, n)
 }
 
 func (c *conns) giveBack(l *loop, buffer uint16) {
@@ -213,16 +203,23 @@ func (c *conns) giveBack(l *loop, buffer uint16) {
 }
 
 // ended deals with the end of what a peer sends.
-func (c *conns) ended(l *loop, r *receipt) {
-	c.recycle(l, r)
-	c.all[r.conn].drained = true
-	l.gateway.Gone(r.conn)
+func (c *conns) ended(l *loop, n int32) {
+	c.recycle(l, n)
+	c.all[n].drained = true
+	l.gateway.Gone(n)
 }
 
 // discard throws away everything received.
 func (c *conns) discard(l *loop) {
-	for r := c.next(); r != nil; r = c.next() {
-		c.recycle(l, r)
+	for ; c.inbox.waiting != 0; c.inbox.done() {
+		c.empty(l, c.inbox.first())
+	}
+}
+
+// empty throws away what was received on a connection.
+func (c *conns) empty(l *loop, n int32) {
+	for c.inbox.oldest(n) != nil {
+		c.recycle(l, n)
 	}
 }
 
@@ -253,6 +250,8 @@ func (c *conns) rested(l *loop, n int32, done *ring.Completion) {
 	cn := &c.all[n]
 	cn.resting = false
 	switch {
+	case done.Res == -int32(syscall.ECANCELED): // by pause, which means the receive
+		c.sendRest(l, n, 0)
 	case done.Res <= 0: // broken: the receive ends too and says so
 	case uint32(done.Res) < cn.rest:
 		c.sendRest(l, n, uint32(done.Res))
@@ -312,17 +311,21 @@ func (l *loop) missing() {
 
 // shutdown moves every leaving connection on: first our last bytes and the end of our side, then the end of the peer's,
 // by itself or after a second, and when no operation is under way any more, the descriptor. It also gives starved
-// connections a receive again once half of the buffers are the kernel's.
+// connections a receive again once half of the buffers are the kernel's, and those that hold none as soon as there are some.
 func (c *conns) shutdown(l *loop) {
-	if len(c.starved) != 0 && c.holding <= receiveBuffers/2 {
-		for _, n := range c.starved {
-			if c.all[n].used && !c.all[n].armed {
-				c.arm(l, n)
-			}
-		}
-		c.starved = c.starved[:0]
-	}
 	kept := 0
+	for _, n := range c.starved {
+		switch cn := &c.all[n]; {
+		case !cn.used || cn.armed || cn.paused: // it receives, or will
+		case c.holding <= receiveBuffers/2, c.holding <= receiveBuffers-spareBuffers && c.inbox.queues[n].buffers == 0:
+			c.arm(l, n)
+		default:
+			c.starved[kept] = n
+			kept++
+		}
+	}
+	c.starved = c.starved[:kept]
+	kept = 0
 	for _, n := range c.leaving {
 		if !c.leave(l, n) {
 			c.leaving[kept] = n
@@ -366,6 +369,7 @@ func (c *conns) leave(l *loop, n int32) bool {
 	}
 	l.ops = append(l.ops, ring.Op{Code: ring.Close, File: cn.fd, Tag: tag(tagQuiet, 0)})
 	cn.used = false
+	c.empty(l, n)
 	c.unused = append(c.unused, n)
 	l.gateway.Drop(n)
 	return true

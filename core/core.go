@@ -12,6 +12,7 @@
 //	commit.go   from a closed block to released answers
 //	feed.go     the public feed; how far readers of the journal may go
 //	gates.go    closing order entry for want of memory or disk
+//	inbox.go    received bytes, and whose turn it is
 //	conns.go    connections as the kernel sees them; sessions that were lost
 //	operator.go what an operator may ask of a running venue
 //	files.go    segments
@@ -259,6 +260,7 @@ func (l *loop) build(cfg *Config) (*found, error) {
 		Control: arena[controlOff:][:control], ControlOff: controlOff,
 		Streams: arena[streamsOff:][:streams], StreamsOff: streamsOff,
 		LoginTimeout: uint64(cfg.LoginTimeout), ClientTimeout: uint64(cfg.ClientTimeout), Heartbeat: uint64(cfg.Heartbeat),
+		Earlier: l.conns.inbox.earlier,
 	})
 	if err != nil {
 		return nil, err

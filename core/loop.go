@@ -155,7 +155,7 @@ func (l *loop) clock() {
 func (l *loop) wait() ring.Wait {
 	w := ring.Wait{Policy: l.cfg.Wait, DiskBusy: l.cfg.Durability == Sync && l.writer.InFlight() != 0}
 	room := l.writer.Room()
-	if l.more || len(l.held) != 0 || l.conns.waiting() && room && !l.blocked {
+	if l.more || len(l.held) != 0 || l.conns.inbox.waiting != 0 && room && !l.blocked {
 		return w
 	}
 	until := min(l.mono+idleWait, l.service)
@@ -177,8 +177,8 @@ func (l *loop) wait() ring.Wait {
 	return w
 }
 
-// work turns received bytes into commands and carries them out, buffer by buffer in the order in which they came. It
-// stops when the journal has no room: the buffers stay with us, the kernel runs out of them, and TCP pushes back.
+// work turns received bytes into commands and carries them out: every connection that has something has one go. It stops
+// when the journal has no room: the buffers stay with us, the kernel runs out of them, and TCP pushes back.
 func (l *loop) work() {
 	if l.state != serving {
 		l.conns.discard(l)
@@ -187,39 +187,67 @@ func (l *loop) work() {
 	l.blocked = false
 	l.disconnected()
 	l.operate()
-	for r := l.conns.next(); r != nil && l.writer.Room(); r = l.conns.next() {
+	in := &l.conns.inbox
+	logins := loginsPerTurn
+	for n := in.waiting; n > 0 && in.waiting > 0; n-- {
+		credit := sessionCredit
+		if l.gateway.Unknown(in.first()) {
+			credit = min(loginCredit, logins)
+			logins = max(0, logins-1)
+		}
+		done, goOn := l.serve(in.first(), credit)
+		if done != 0 || goOn { // one that could not begin keeps its place
+			in.done()
+		}
+		if !goOn {
+			return
+		}
+	}
+}
+
+// serve works off packets of a connection, up to a number. It returns how many it did; false: nothing more can be done in
+// this turn.
+func (l *loop) serve(n int32, credit int) (done int, goOn bool) {
+	for ; done < credit; done++ {
+		if !l.writer.Room() {
+			return done, false
+		}
 		if l.gateway.Closes() {
 			l.shut()
 		}
 		if len(l.gone) != 0 { // the end of a session comes before whatever its user sends on the next
 			l.blocked = !l.mayPass()
-			return
+			return done, false
 		}
 		if l.writer.Pending() != 0 && l.writer.InFlight() < writesInFlight {
-			return // a whole block is ready: it must not wait for the rest
+			return done, false // a whole block is ready: it must not wait for the rest
 		}
-		if l.conns.stale(r) {
-			l.conns.recycle(l, r)
-			continue
+		r := l.conns.inbox.oldest(n)
+		if r == nil {
+			return done, true
 		}
 		if r.len == 0 {
-			l.conns.ended(l, r)
+			l.conns.ended(l, n)
 			continue
 		}
 		if l.short() || !l.writer.Room() {
-			return
+			return done, false
 		}
 		data := l.kernel.Arena()[r.off : r.off+uint64(r.len)]
-		n, ok := l.gateway.Receive(r.conn, data, l.mono, &l.cmd)
-		r.off += uint64(n)
-		r.len -= uint32(n)
+		used, ok := l.gateway.Receive(n, data, l.mono, &l.cmd)
+		if used == 0 {
+			return done, true // a login that waits for the end of what its user sent before
+		}
+		r.off += uint64(used)
+		r.len -= uint32(used)
 		if r.len == 0 {
-			l.conns.recycle(l, r)
+			l.conns.recycle(l, n)
 		}
 		if ok {
 			l.apply(&l.cmd)
 		}
 	}
+	return done, true
 }
 
 // apply sequences one command: journal, engine, journal again for its fills, and the owners' streams. Nothing of it

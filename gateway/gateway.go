@@ -44,6 +44,10 @@ type Config struct {
 	LoginTimeout  uint64
 	ClientTimeout uint64
 	Heartbeat     uint64
+
+	// Earlier says whether bytes of connection a wait that came before those of connection b that are being received. A login
+	// that takes over a session waits for them.
+	Earlier func(a, b int32) bool
 }
 
 // Gateway is all sessions of a venue.
@@ -161,8 +165,12 @@ func (g *Gateway) Gone(c int32) {
 // Heard says that bytes of a connection have arrived, whenever they will be worked off.
 func (g *Gateway) Heard(c int32, now uint64) { g.conns[c].lastIn = now }
 
+// Unknown says whether a connection has not logged in, and may still do so.
+func (g *Gateway) Unknown(c int32) bool { return g.conns[c].state == fresh }
+
 // Receive takes the first packet of data from a connection. It returns how many bytes of data it used; true means that
-// the packet is a command and lies in cmd, without Seq and Time. Call again with the rest until nothing is left.
+// the packet is a command and lies in cmd, without Seq and Time. Call again with the rest until nothing is left. None of
+// some bytes used: the login waits for what its user sent on another connection (Config.Earlier); call again with the same.
 func (g *Gateway) Receive(c int32, data []byte, now uint64, cmd *engine.Command) (int, bool) {
 	cn := &g.conns[c]
 	if cn.state != fresh && cn.state != live {
@@ -184,7 +192,11 @@ func (g *Gateway) Receive(c int32, data []byte, now uint64, cmd *engine.Command)
 	case size > maxPacket || size < soupbin.HeaderSize:
 		return g.oversize(c, data, size), false
 	}
-	return size, g.packet(c, data[2], data[soupbin.HeaderSize:size], cmd)
+	ok, wait := g.packet(c, data[2], data[soupbin.HeaderSize:size], cmd)
+	if wait {
+		return 0, false
+	}
+	return size, ok
 }
 
 // packetSize returns the size of the packet that data begins with, header included; 0: too short to tell, or to tell the
@@ -200,7 +212,7 @@ func packetSize(data []byte) int {
 // assemble adds to a packet that came in pieces until it is whole.
 func (g *Gateway) assemble(c int32, data []byte, cmd *engine.Command) (int, bool) {
 	cn, part := &g.conns[c], &g.parts[c]
-	used := 0
+	used, before := 0, cn.part
 	for int(cn.part) < soupbin.HeaderSize && used < len(data) {
 		part[cn.part] = data[used]
 		cn.part++
@@ -225,7 +237,12 @@ func (g *Gateway) assemble(c int32, data []byte, cmd *engine.Command) (int, bool
 		return used, false
 	}
 	cn.part = 0
-	return used, g.packet(c, part[2], part[soupbin.HeaderSize:size], cmd)
+	ok, wait := g.packet(c, part[2], part[soupbin.HeaderSize:size], cmd)
+	if wait {
+		cn.part = before
+		return 0, false
+	}
+	return used, ok
 }
 
 // oversize deals with a packet that is none, or longer than anything a client has to say: Debug text is passed over,
@@ -246,15 +263,15 @@ func (g *Gateway) oversize(c int32, data []byte, size int) int {
 	return len(data)
 }
 
-// packet acts on one whole packet. True: cmd is filled.
-func (g *Gateway) packet(c int32, kind byte, payload []byte, cmd *engine.Command) bool {
+// packet acts on one whole packet. ok: cmd is filled. wait: nothing was done, the packet is to be given again.
+func (g *Gateway) packet(c int32, kind byte, payload []byte, cmd *engine.Command) (ok, wait bool) {
 	cn := &g.conns[c]
 	switch {
 	case kind == soupbin.UnsequencedData && cn.state == live:
-		return g.decode(c, payload, cmd)
+		return g.decode(c, payload, cmd), false
 	case kind == soupbin.ClientHeartbeat, kind == soupbin.Debug:
 	case kind == soupbin.LoginRequest && cn.state == fresh:
-		g.login(c, payload)
+		return false, g.login(c, payload)
 	case kind == soupbin.LogoutRequest:
 		g.close(c, engine.CauseLogout, "")
 	case kind == soupbin.LoginRequest:
@@ -264,7 +281,7 @@ func (g *Gateway) packet(c int32, kind byte, payload []byte, cmd *engine.Command
 	default:
 		g.close(c, engine.CauseKicked, "unknown packet type")
 	}
-	return false
+	return false, false
 }
 
 // close ends a connection; reason, if any, is told to the client in a Debug packet.

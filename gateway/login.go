@@ -10,12 +10,13 @@ import (
 // anySession is what a client asks for that does not name a session.
 var anySession = [10]byte{' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '}
 
-// login answers a SoupBinTCP Login Request. An unknown user and a wrong key get the same answer after the same work.
-func (g *Gateway) login(c int32, payload []byte) {
+// login answers a SoupBinTCP Login Request. An unknown user and a wrong key get the same answer after the same work. True: it
+// is to come again, for the session that it takes over has bytes that came before it.
+func (g *Gateway) login(c int32, payload []byte) (wait bool) {
 	var l soupbin.Login
 	if err := l.Decode(payload); err != nil {
 		g.refuse(c, soupbin.NotAuthorized)
-		return
+		return false
 	}
 	user := g.names[l.Username]
 	want := [32]byte{}
@@ -25,14 +26,18 @@ func (g *Gateway) login(c int32, payload []byte) {
 	same := hmac.Equal(g.digest(l.Username, l.Password), want[:])
 	if user == 0 || !same {
 		g.refuse(c, soupbin.NotAuthorized)
-		return
+		return false
 	}
 	if l.Session != anySession && l.Session != g.session {
 		g.refuse(c, soupbin.SessionNotAvailable)
-		return
+		return false
+	}
+	if old := g.streams.user(user).conn; old >= 0 && g.cfg.Earlier != nil && g.cfg.Earlier(old, c) {
+		return true
 	}
 	g.takeOver(user)
 	g.admit(c, user, l.Sequence)
+	return false
 }
 
 // digest returns HMAC-SHA256(secret, NAME + ":" + KEY) of fields that are trimmed, in upper case, padded with spaces. It

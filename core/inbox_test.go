@@ -1,0 +1,290 @@
+package core
+
+import (
+	"math/rand/v2"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"matcher/engine"
+	"matcher/ring"
+	"matcher/wire/ouch"
+	"matcher/wire/soupbin"
+)
+
+// TestInbox holds the queues against slices: each connection's in order, turns in order of their beginning, buffers counted.
+func TestInbox(t *testing.T) {
+	const connections = 5
+	random := rand.New(rand.NewPCG(3, 5))
+	in := newInbox(connections)
+	var want [connections][]uint64
+	var turns []int32
+	for step := range 200_000 {
+		n := int32(random.IntN(connections))
+		switch random.IntN(3) {
+		case 0:
+			in.put(n, receipt{off: uint64(step), filled: step%7 != 0})
+			if want[n] = append(want[n], uint64(step)); len(want[n]) == 1 && !listed(turns, n) {
+				turns = append(turns, n)
+			}
+		case 1:
+			if len(want[n]) == 0 {
+				if in.oldest(n) != nil {
+					t.Fatal("something of nothing")
+				}
+				continue
+			}
+			if r := in.take(n); r.off != want[n][0] {
+				t.Fatalf("step %d: took %d, want %d", step, r.off, want[n][0])
+			}
+			want[n] = want[n][1:]
+		case 2:
+			if in.waiting != len(turns) {
+				t.Fatalf("%d wait, want %d", in.waiting, len(turns))
+			}
+			if len(turns) == 0 {
+				continue
+			}
+			if in.first() != turns[0] {
+				t.Fatalf("step %d: it is the turn of %d, want %d", step, in.first(), turns[0])
+			}
+			in.done()
+			if first := turns[0]; len(want[first]) != 0 {
+				turns = append(turns, first)
+			}
+			turns = turns[1:]
+		}
+		other := int32(random.IntN(connections))
+		earlier := len(want[n]) != 0 && (len(want[other]) == 0 || want[n][0] < want[other][0])
+		if in.earlier(n, other) != earlier && n != other {
+			t.Fatalf("step %d: earlier says %v", step, !earlier)
+		}
+		buffers := int32(0)
+		for _, off := range want[n] {
+			if off%7 != 0 {
+				buffers++
+			}
+		}
+		if in.queues[n].buffers != buffers {
+			t.Fatalf("step %d: %d buffers, want %d", step, in.queues[n].buffers, buffers)
+		}
+	}
+}
+
+func listed(turns []int32, n int32) bool {
+	for _, x := range turns {
+		if x == n {
+			return true
+		}
+	}
+	return false
+}
+
+// dam is a kernel that keeps what is received while it is shut, and gives all of it at once.
+type dam struct {
+	Kernel
+	shut  atomic.Bool
+	bytes atomic.Int64 // kept
+	held  []ring.Completion
+}
+
+func (k *dam) Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]ring.Completion, error) {
+	if !k.shut.Load() && len(k.held) != 0 {
+		done = append(done, k.held...)
+		k.held = k.held[:0]
+		w = ring.Wait{}
+	}
+	before := len(done)
+	w.Until = min(w.Until, int64(time.Millisecond))
+	done, err := k.Kernel.Turn(ops, done, w)
+	kept := before
+	for _, c := range done[before:] {
+		if k.shut.Load() && kindOf(c.Tag) == tagReceive {
+			k.held = append(k.held, c)
+			k.bytes.Add(int64(c.Res))
+			continue
+		}
+		done[kept] = c
+		kept++
+	}
+	return done[:kept], err
+}
+
+// dammed opens a venue behind a dam.
+func dammed(t *testing.T, backend Backend) (*Server, *dam, Config) {
+	t.Helper()
+	k := &dam{}
+	c := configOn(t, backend)
+	c.kernel = func(arena uint64) (_ Kernel, err error) {
+		k.Kernel, err = (&loop{}).driver(&Config{Backend: backend}, arena)
+		return k, err
+	}
+	return open(t, c), k, c
+}
+
+// settled waits until so many bytes have come up to the dam.
+func (k *dam) settled(t *testing.T, bytes int) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); k.bytes.Load() < int64(bytes); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d of %d bytes have come", k.bytes.Load(), bytes)
+		}
+	}
+}
+
+func send(t *testing.T, n net.Conn, b []byte) int {
+	t.Helper()
+	if _, err := n.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	return len(b)
+}
+
+// flood is a message that does nothing, often.
+func flood(times int) (b []byte) {
+	for range times {
+		b = soupbin.AppendUnsequenced(b, (&ouch.CancelOrder{UserRefNum: 1}).Append(nil))
+	}
+	return b
+}
+
+// before returns how many cancels of a user the journal has before a command, and after it.
+func cancelsAround(t *testing.T, dir string, user uint16, seq uint64) (before, after int) {
+	t.Helper()
+	for _, c := range cells(t, dir, engine.KindCancel) {
+		switch {
+		case c.User != user:
+		case c.Seq < seq:
+			before++
+		default:
+			after++
+		}
+	}
+	return before, after
+}
+
+// TestShareOfATurn: what a session has sent before another's order delays that order by one go of the first, not by all of it.
+func TestShareOfATurn(t *testing.T) { onEach(t, testShareOfATurn) }
+
+func testShareOfATurn(t *testing.T, backend Backend) {
+	s, k, c := dammed(t, backend)
+	loud, quiet := flooder(t, s, "U0"), dial(t, s, "U1", 0)
+	quiet.settle()
+	k.shut.Store(true)
+	const times = 5_000
+	n := send(t, loud, flood(times))
+	k.settled(t, n)
+	quiet.order('B', 1, 900_000, '0')
+	if err := quiet.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	k.settled(t, n+40)
+	k.shut.Store(false)
+	quiet.settle()
+	stop(t, s)
+	orders := cells(t, c.Journal, engine.KindEnter)
+	before, after := cancelsAround(t, c.Journal, 1, orders[0].Seq)
+	if before > times/10 || before+after == 0 {
+		t.Errorf("%d messages of the flood came before the order, %d behind it", before, after)
+	}
+}
+
+// TestLoginWaitsForWhatCameBefore: a login that takes over a session comes behind everything that arrived on it before.
+func TestLoginWaitsForWhatCameBefore(t *testing.T) { onEach(t, testLoginWaitsForWhatCameBefore) }
+
+func testLoginWaitsForWhatCameBefore(t *testing.T, backend Backend) {
+	s, k, c := dammed(t, backend)
+	old := flooder(t, s, "U0")
+	k.shut.Store(true)
+	const times = 5_000
+	n := send(t, old, flood(times))
+	k.settled(t, n)
+	again, err := net.Dial("tcp", s.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = again.Close() }()
+	var l soupbin.Login
+	copy(l.Username[:], "U0")
+	copy(l.Password[:], "KEY")
+	login := soupbin.AppendLogin(nil, &l, soupbin.Left)
+	n += send(t, again, login[:30]) // in two pieces: both are given again
+	k.settled(t, n)
+	n += send(t, again, login[30:])
+	n += send(t, again, soupbin.AppendUnsequenced(nil, (&ouch.AccountQuery{}).Append(nil)))
+	k.settled(t, n)
+	k.shut.Store(false)
+	answer := make([]byte, soupbin.HeaderSize+soupbin.LoginAcceptedSize+soupbin.HeaderSize+ouch.QueryResponseSize)
+	_ = again.SetReadDeadline(time.Now().Add(10 * time.Second))
+	for have := 0; have < len(answer); {
+		m, err := again.Read(answer[have:])
+		if err != nil {
+			t.Fatalf("after %q: %v", answer[:have], err)
+		}
+		have += m
+	}
+	stop(t, s)
+	query := cells(t, c.Journal, engine.KindQuery)
+	if before, after := cancelsAround(t, c.Journal, 1, query[0].Seq); before != times || after != 0 {
+		t.Errorf("of %d messages %d came before the login, %d behind it", times, before, after)
+	}
+}
+
+// TestFloodHoldsFewBuffers: a session that is not worked off is not received from for ever; when it is, nothing is lost.
+func TestFloodHoldsFewBuffers(t *testing.T) { onEach(t, testFloodHoldsFewBuffers) }
+
+func testFloodHoldsFewBuffers(t *testing.T, backend Backend) {
+	const times = 400_000 // 6 MB: a third of all buffers
+	c := configOn(t, backend)
+	c.Segment, c.Durability = 64<<20, Async
+	most := atomic.Int64{}
+	c.kernel = func(arena uint64) (Kernel, error) {
+		k, err := (&loop{}).driver(&Config{Backend: backend}, arena)
+		return &counted{Kernel: k, most: &most}, err
+	}
+	s := open(t, c)
+	loud := flooder(t, s, "U0")
+	go func() { _, _ = loud.Write(append(flood(times), soupbin.AppendUnsequenced(nil, (&ouch.AccountQuery{}).Append(nil))...)) }()
+	answer := make([]byte, soupbin.HeaderSize+ouch.QueryResponseSize)
+	_ = loud.SetReadDeadline(time.Now().Add(30 * time.Second))
+	for have := 0; have < len(answer); {
+		m, err := loud.Read(answer[have:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		have += m
+	}
+	stop(t, s)
+	if got := len(cells(t, c.Journal, engine.KindCancel)); got != times {
+		t.Errorf("%d messages of %d", got, times)
+	}
+	// Until a Cancel has ended a receive it goes on giving: some dozens of buffers, of the 400 that the flood would fill.
+	if n := most.Load(); n > 200 {
+		t.Errorf("one connection held %d receive buffers", n)
+	}
+}
+
+// counted is a kernel that counts how many receive buffers are out.
+type counted struct {
+	Kernel
+	out  int64
+	most *atomic.Int64
+}
+
+func (k *counted) Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]ring.Completion, error) {
+	for i := range ops {
+		if ops[i].Code == ring.Recycle {
+			k.out--
+		}
+	}
+	before := len(done)
+	done, err := k.Kernel.Turn(ops, done, w)
+	for _, c := range done[before:] {
+		if c.Filled {
+			k.out++
+		}
+	}
+	k.most.Store(max(k.most.Load(), k.out))
+	return done, err
+}
