@@ -45,8 +45,9 @@ type Config struct {
 	Listen       string // host:port; port 0 lets the kernel choose
 	Journal      string // directory; made if it is missing
 	Durability   Durability
-	Segment      int64 // bytes of a journal segment, a multiple of 4096, at least MinSegment
-	CPU          int   // cpu number, AutoCPU or NoCPU
+	Segment      int64  // bytes of a journal segment, a multiple of 4096, at least MinSegment
+	Block        uint64 // bytes of memory of one block, a multiple of 4096; 0: 1 MiB. A segment holds at least four
+	CPU          int    // cpu number, AutoCPU or NoCPU
 	Wait         ring.Policy
 	Backend      Backend
 	MaxOrders    uint32 // live orders, all instruments
@@ -67,6 +68,7 @@ type Config struct {
 
 	Log func(line string) // for people; called off the hot path only; may be nil
 
+	World  World                              // nil: this machine
 	kernel func(arena uint64) (Kernel, error) // tests put another kernel below; nil: what Backend says
 }
 
@@ -120,8 +122,10 @@ func (c *Config) Check() error {
 		return fmt.Errorf("%w: backend %d is not offered", ErrConfig, c.Backend)
 	case c.Durability != Sync && c.Durability != Async:
 		return fmt.Errorf("%w: durability %d is not offered", ErrConfig, c.Durability)
-	case c.Segment < MinSegment || c.Segment%page != 0:
-		return fmt.Errorf("%w: a segment of %d bytes; it must be a multiple of %d, at least %d", ErrConfig, c.Segment, page, MinSegment)
+	case c.Block%page != 0 || c.Block > slotSize:
+		return fmt.Errorf("%w: blocks of %d bytes", ErrConfig, c.Block)
+	case c.Segment < int64(4*c.block()) || c.Segment%page != 0:
+		return fmt.Errorf("%w: a segment of %d bytes; it must be a multiple of %d, at least %d", ErrConfig, c.Segment, page, 4*c.block())
 	case c.MaxSessions < 1 || c.MaxSessions > 1<<20:
 		return fmt.Errorf("%w: %d sessions", ErrConfig, c.MaxSessions)
 	case c.MaxOrders < 1 || c.MaxOrders > engine.MaxOrders || c.MaxUsers < 1 || c.MaxUsers > engine.MaxUsers:
@@ -164,6 +168,14 @@ func (c *Config) Check() error {
 		s.add(&c.Instruments[i])
 	}
 	return s.reserves().fit(c.StreamMemory, &s)
+}
+
+// block returns the memory of one block.
+func (c *Config) block() uint64 {
+	if c.Block == 0 {
+		return slotSize
+	}
+	return c.Block
 }
 
 // definition returns the command that defines an instrument. One without terms has no second cell.

@@ -122,7 +122,7 @@ func (c *conns) accepted(l *loop, done *ring.Completion) {
 		l.ops = append(l.ops, ring.Op{Code: ring.Close, File: done.Res, Tag: tag(tagQuiet, 0)})
 		return
 	}
-	_ = ring.NoDelay(int(done.Res)) // a socket that cannot is slower, not wrong
+	l.world.NoDelay(int(done.Res))
 	n := c.unused[len(c.unused)-1]
 	c.unused = c.unused[:len(c.unused)-1]
 	cn := &c.all[n]

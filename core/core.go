@@ -5,6 +5,8 @@
 // matches an order (engine) and knows nothing of a block's layout (journal).
 //
 //	core.go     Open, Run, Stop; the thread
+//	world.go    the machine below: clock, chance, files, sockets
+//	stepped.go  a venue that somebody else turns
 //	config.go   what a server needs to know
 //	recover.go  the journal as found, and what a start adds to it
 //	reserves.go how much memory the answers of one command may take
@@ -21,10 +23,8 @@ package core
 import (
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"sync"
-	"syscall"
 	"time"
 
 	"matcher/engine"
@@ -62,8 +62,9 @@ type Server struct {
 
 // pipe is the end of the loop's pipe that anybody may write to, as long as it is open.
 type pipe struct {
-	mu sync.Mutex
-	fd int // -1: not open
+	world World
+	mu    sync.Mutex
+	fd    int // -1: not open
 }
 
 // post writes one message.
@@ -75,7 +76,7 @@ func (p *pipe) write(messages []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.fd >= 0 {
-		_, _ = syscall.Write(p.fd, messages) // it can only fail when nobody reads any more
+		p.world.Post(p.fd, messages)
 	}
 }
 
@@ -83,7 +84,7 @@ func (p *pipe) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.fd >= 0 {
-		_ = syscall.Close(p.fd)
+		p.world.Close(p.fd)
 		p.fd = -1
 	}
 }
@@ -99,6 +100,9 @@ var (
 // Open locks and recovers the journal, opens the venue and serves until Stop. It returns when clients can connect.
 func Open(cfg Config) (*Server, error) {
 	s := &Server{ready: make(chan error), ended: make(chan struct{}), pipe: pipe{fd: -1}, answers: make(chan Answer, 1)}
+	if s.pipe.world = cfg.World; s.pipe.world == nil {
+		s.pipe.world = newMachine(&cfg)
+	}
 	go s.thread(cfg)
 	if err := <-s.ready; err != nil {
 		<-s.ended
@@ -132,7 +136,7 @@ func (s *Server) Stop() { s.pipe.post(&[messageSize]byte{messageStop}) }
 func (s *Server) thread(cfg Config) {
 	defer close(s.ended)
 	runtime.LockOSThread() // before the ring is made: it belongs to this thread alone; the thread ends with the goroutine
-	l, err := s.open(&cfg)
+	l, err := s.open(&cfg, false)
 	s.ready <- err
 	if err != nil {
 		return
@@ -150,11 +154,13 @@ func (s *Server) thread(cfg Config) {
 
 var errPanicked = errors.New("core: the venue's thread panicked")
 
-// open does everything that comes before the first turn. What it opened is closed again if it fails.
-func (s *Server) open(cfg *Config) (_ *loop, err error) {
-	l := &loop{cfg: cfg, start: time.Now(), conns: newConns(cfg.MaxSessions)}
+// open does everything that comes before the first turn. What it opened is closed again if it fails. byHand: the caller does
+// the helper's work.
+func (s *Server) open(cfg *Config, byHand bool) (_ *loop, err error) {
+	world := s.pipe.world
+	l := &loop{cfg: cfg, world: world, conns: newConns(cfg.MaxSessions)}
 	l.desk.answers = s.answers
-	l.files = files{dir: cfg.Journal, current: noFile, spare: noFile, pipe: -1, slotSize: slotSize}
+	l.files = files{dir: cfg.Journal, current: noFile, spare: noFile, pipe: -1, slotSize: cfg.block()}
 	l.conns.listener = -1
 	l.lock = -1
 	defer func() {
@@ -166,41 +172,40 @@ func (s *Server) open(cfg *Config) (_ *loop, err error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
-	cpu := pin(cfg)
-	if err := os.MkdirAll(cfg.Journal, 0o755); err != nil {
-		return nil, fmt.Errorf("core: journal directory: %w", err)
-	}
-	if l.lock, err = ring.LockDir(cfg.Journal); err != nil {
+	cpu := world.Pin(cfg)
+	if l.lock, err = world.Lock(cfg.Journal); err != nil {
 		return nil, fmt.Errorf("core: journal %s: %w", cfg.Journal, err)
 	}
 	if l.feed, err = openFeed(&cfg.Feed); err != nil {
 		return nil, err
 	}
-	if l.reached, err = openDurable(cfg.Journal); err != nil {
+	if l.reached, err = openDurable(world, cfg.Journal); err != nil {
 		return nil, err
 	}
 	found, err := l.build(cfg)
 	if err != nil {
 		return nil, err
 	}
-	fd, addr, err := ring.Listen(cfg.Listen)
+	fd, addr, err := world.Listen(cfg.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("%w on %s: %w", ErrListen, cfg.Listen, err)
 	}
 	l.conns.listener, s.addr = int32(fd), addr
-	r, w, err := ring.Pipe()
+	r, w, err := world.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("core: %w", err)
 	}
 	l.files.pipe, s.pipe.fd = int32(r), w
-	l.files.helper = newHelper(cfg.Journal, uint64(cfg.Segment), s.pipe.post)
+	l.files.helper = newHelper(world, cfg.Journal, uint64(cfg.Segment), s.pipe.post, byHand)
 	l.listenPipe()
 	if err := l.begin(cfg, found); err != nil {
 		return nil, err
 	}
-	l.engine.Memory(ring.Prefault) // no order that trades waits for a page
+	l.engine.Memory(world.Prefault) // no order that trades waits for a page
 	l.conns.listen(l)
-	s.refused = l.refused
+	if m, ok := world.(*machine); ok {
+		s.refused = m.refused
+	}
 	s.report = fmt.Sprintf("%s; %s; %s; %s", features(l.kernel), cpu, l.disk, found)
 	return l, nil
 }
@@ -241,7 +246,8 @@ func features(k Kernel) string {
 func (l *loop) build(cfg *Config) (*found, error) {
 	control := pages(uint64(cfg.MaxSessions) * gateway.ControlSize)
 	streams := pages(cfg.StreamMemory)
-	k, err := l.driver(cfg, slotCount*slotSize+2*page+control+streams+feedMemory)
+	slotSize := l.files.slotSize
+	k, err := l.world.Kernel(slotCount*slotSize + 2*page + control + streams + feedMemory)
 	if err != nil {
 		return nil, fmt.Errorf("core: %w", err)
 	}
@@ -273,34 +279,6 @@ func (l *loop) build(cfg *Config) (*found, error) {
 	return f, nil
 }
 
-// driver makes the kernel below, with an arena for the caller.
-func (l *loop) driver(cfg *Config, arena uint64) (Kernel, error) {
-	if cfg.kernel != nil {
-		return cfg.kernel(arena)
-	}
-	if cfg.Backend != PortableBackend {
-		k, err := ring.NewUring(ring.Config{ReceiveBuffers: receiveBuffers, ArenaSize: arena})
-		if err == nil {
-			return k, nil
-		}
-		if cfg.Backend == UringBackend || !refuses(err) {
-			return nil, err
-		}
-		l.refused = err
-	}
-	k, err := ring.NewPortable(ring.Config{ReceiveBuffers: receiveBuffers, ArenaSize: arena})
-	if err != nil {
-		return nil, err // a nil *ring.Portable would be a Kernel
-	}
-	return k, nil
-}
-
-// refuses says whether an error is about io_uring itself, and not about what every driver needs.
-func refuses(err error) bool {
-	var setup *ring.SetupError
-	return errors.As(err, &setup) && setup.Kind != ring.SetupOther
-}
-
 const page = 4096
 
 func pages(n uint64) uint64 { return (n + page - 1) / page * page }
@@ -309,7 +287,7 @@ func pages(n uint64) uint64 { return (n + page - 1) / page * page }
 func (l *loop) shutdown() {
 	for i := range l.conns.all {
 		if c := &l.conns.all[i]; c.used {
-			_ = syscall.Close(int(c.fd))
+			l.world.Close(int(c.fd))
 		}
 	}
 	if l.kernel != nil {
@@ -328,7 +306,7 @@ func (l *loop) shutdown() {
 	}
 	for _, fd := range []int32{l.conns.listener, l.files.current.fd, l.files.spare.fd, made.fd, l.files.pipe, int32(l.lock)} {
 		if fd >= 0 {
-			_ = syscall.Close(int(fd))
+			l.world.Close(int(fd))
 		}
 	}
 }

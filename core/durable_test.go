@@ -55,7 +55,7 @@ func testNothingLeavesBeforeItIsDurable(t *testing.T, backend Backend) {
 		public := listen(t)
 		c.Feed.To = []string{public.conn.LocalAddr().String()}
 		c.kernel = func(arena uint64) (Kernel, error) {
-			k, err := (&loop{}).driver(&Config{Backend: backend}, arena)
+			k, err := newMachine(&Config{Backend: backend}).Kernel(arena)
 			disk = &slowDisk{Kernel: k}
 			return disk, err
 		}
@@ -120,7 +120,7 @@ func testStalledDisk(t *testing.T, backend Backend) {
 	c := configOn(t, backend)
 	c.ClientTimeout = 500 * time.Millisecond
 	c.kernel = func(arena uint64) (Kernel, error) {
-		k, err := (&loop{}).driver(&Config{Backend: backend}, arena)
+		k, err := newMachine(&Config{Backend: backend}).Kernel(arena)
 		disk = &slowDisk{Kernel: k}
 		return disk, err
 	}

@@ -143,11 +143,13 @@ const durableFile = "durable"
 // everything is its content in async mode, where the venue does not wait for the disk either.
 const everything = ^uint64(0)
 
-func openDurable(dir string) (*ring.Word, error) {
-	w, err := ring.OpenWord(filepath.Join(dir, durableFile))
+func openDurable(world World, dir string) (*ring.Word, error) {
+	w, err := world.Word(filepath.Join(dir, durableFile))
 	if err != nil {
 		return nil, fmt.Errorf("core: %w", err)
 	}
-	w.Store(0)
+	if w != nil {
+		w.Store(0)
+	}
 	return w, nil
 }

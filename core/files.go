@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"sync/atomic"
 	"syscall"
@@ -149,18 +148,28 @@ func (l *loop) message(res int32) {
 
 // helper prepares segments on a goroutine of its own.
 type helper struct {
-	dir  string
-	size uint64
-	send func(m *[messageSize]byte)
-	jobs chan uint32 // segment numbers; one place is enough, for there is one spare
-	done chan struct{}
-	quit atomic.Bool
-	made file // the last one; read by others when done
+	world World
+	dir   string
+	size  uint64
+	send  func(m *[messageSize]byte)
+	jobs  chan uint32 // segment numbers; one place is enough, for there is one spare
+	done  chan struct{}
+	quit  atomic.Bool
+	made  file // the last one; read by others when done
+
+	byHand bool   // there is no goroutine: see Stepped.Prepare
+	next   uint32 // the segment that Prepare makes; 0: none
 }
 
-func newHelper(dir string, size uint64, send func(m *[messageSize]byte)) *helper {
-	h := &helper{dir: dir, size: size, send: send, jobs: make(chan uint32, 1), done: make(chan struct{}), made: noFile}
-	go h.run()
+func newHelper(world World, dir string, size uint64, send func(m *[messageSize]byte), byHand bool) *helper {
+	h := &helper{
+		world: world, dir: dir, size: size, send: send, jobs: make(chan uint32, 1), done: make(chan struct{}), made: noFile, byHand: byHand,
+	}
+	if byHand {
+		close(h.done)
+	} else {
+		go h.run()
+	}
 	return h
 }
 
@@ -198,7 +207,7 @@ const (
 func (h *helper) attempt(number uint32) bool {
 	var m [messageSize]byte
 	le := binary.LittleEndian
-	f, err := prepare(h.dir, number, h.size, &h.quit)
+	f, err := prepare(h.world, h.dir, number, h.size, &h.quit)
 	switch {
 	case errors.Is(err, errQuit):
 		return false
@@ -225,72 +234,67 @@ var errQuit = errors.New("core: stopped")
 const zeroPiece = 8 << 20
 
 // zero fills a file with zeros and makes them durable.
-func zero(fd int, direct bool, size uint64, quit *atomic.Bool) error {
+func zero(world World, fd int, direct bool, size uint64, quit *atomic.Bool) error {
 	for at := uint64(0); at < size; at += zeroPiece {
 		if quit.Load() {
 			return errQuit
 		}
-		if err := ring.Zero(fd, direct, int64(at), int64(min(at+zeroPiece, size))); err != nil {
+		if err := world.Zero(fd, direct, at, min(at+zeroPiece, size)); err != nil {
 			return err
 		}
 	}
-	return ring.Fsync(fd)
+	return world.Sync(fd)
 }
 
 // prepare makes a segment file of zeros that is ready for durable writes in place. It gets its name only when it is whole.
 // A file that had the name is a spare never begun, or holds work that was cut off by a recovery: that is kept beside it,
 // under its name with .torn behind.
-func prepare(dir string, number uint32, size uint64, quit *atomic.Bool) (file, error) {
+func prepare(world World, dir string, number uint32, size uint64, quit *atomic.Bool) (file, error) {
 	if quit.Load() {
 		return noFile, errQuit
 	}
 	name := journal.SegmentName(number)
 	path := filepath.Join(dir, name)
 	fresh := path + ".new"
-	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := world.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return noFile, fmt.Errorf("core: %w", err)
 	}
-	fd, direct, err := ring.OpenDirect(fresh, true, int64(size))
+	fd, direct, err := world.Create(fresh, size)
 	if err != nil {
 		return noFile, err
 	}
-	if err = zero(fd, direct, size, quit); err == nil {
-		err = keepAside(path)
+	if err = zero(world, fd, direct, size, quit); err == nil {
+		err = keepAside(world, path)
 	}
 	if err == nil {
-		err = os.Rename(fresh, path)
+		err = world.Rename(fresh, path)
 	}
 	if err == nil {
-		err = ring.FsyncDir(dir)
+		err = world.SyncDir(dir)
 	}
 	if err != nil {
-		_ = syscall.Close(fd)
-		_ = os.Remove(fresh)
+		world.Close(fd)
+		_ = world.Remove(fresh)
 		return noFile, fmt.Errorf("core: preparing %s: %w", name, err)
 	}
 	return file{fd: int32(fd), name: name, size: size, direct: direct}, nil
 }
 
 // keepAside gives a file that is about to be replaced a second name, unless it holds nothing.
-func keepAside(path string) error {
-	f, err := os.Open(path)
+func keepAside(world World, path string) error {
+	var magic [4]byte
+	n, err := world.Head(path, magic[:])
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	var magic [4]byte
-	n, err := f.ReadAt(magic[:], 0)
-	_ = f.Close() // it was only read
 	if n < len(magic) || magic == [4]byte{} {
 		return nil
 	}
-	if err != nil {
+	if err := world.Remove(path + ".torn"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.Remove(path + ".torn"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return os.Link(path, path+".torn")
+	return world.Link(path, path+".torn")
 }

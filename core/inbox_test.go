@@ -117,7 +117,7 @@ func dammed(t *testing.T, backend Backend) (*Server, *dam, Config) {
 	k := &dam{}
 	c := configOn(t, backend)
 	c.kernel = func(arena uint64) (_ Kernel, err error) {
-		k.Kernel, err = (&loop{}).driver(&Config{Backend: backend}, arena)
+		k.Kernel, err = newMachine(&Config{Backend: backend}).Kernel(arena)
 		return k, err
 	}
 	return open(t, c), k, c
@@ -240,7 +240,7 @@ func testFloodHoldsFewBuffers(t *testing.T, backend Backend) {
 	c.Segment, c.Durability = 64<<20, Async
 	most := atomic.Int64{}
 	c.kernel = func(arena uint64) (Kernel, error) {
-		k, err := (&loop{}).driver(&Config{Backend: backend}, arena)
+		k, err := newMachine(&Config{Backend: backend}).Kernel(arena)
 		return &counted{Kernel: k, most: &most}, err
 	}
 	s := open(t, c)

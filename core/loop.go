@@ -3,7 +3,6 @@ package core
 import (
 	"fmt"
 	"syscall"
-	"time"
 
 	"matcher/engine"
 	"matcher/feed"
@@ -32,12 +31,13 @@ const (
 	idleWait       = 100_000_000 // ns a turn may sleep when nothing else is due
 	stopWait       = 500_000_000 // ns an orderly end gives to clients that are slow to take their last answers
 
-	// fullBlock is the size at which a block is closed: behind it there is room for a command and the Gate it may cause.
-	fullBlock = slotSize - journal.BlockHeaderSize - 4*journal.CellSize
+	// fullRest is what is left of a block when it is closed: there is room for a command and the Gate it may cause.
+	fullRest = journal.BlockHeaderSize + 4*journal.CellSize
 )
 
 // loop is one venue at work: the only place where kernel, clock and market meet. All of it belongs to one thread.
 type loop struct {
+	world   World
 	kernel  Kernel
 	engine  *engine.Engine
 	gateway *gateway.Gateway
@@ -51,15 +51,13 @@ type loop struct {
 	known   map[[6]byte]uint16 // users that the journal has
 	lock    int                // descriptor of the journal's lock
 	disk    string             // how the journal is written, for people
-	refused error              // why there is no io_uring, if that was left to us
 
 	ops  []ring.Op         // for the next turn
 	done []ring.Completion // of this turn
 	held []ring.Completion // of turns inside a command: dealt with in the next turn
 
-	time  uint64    // engine time of this turn: ns since 1970, never goes back
-	mono  uint64    // ns since start, for timers
-	start time.Time // of the monotonic clock
+	time uint64 // engine time of this turn: ns since 1970, never goes back
+	mono uint64 // ns of the monotonic clock, for timers
 
 	cmd    engine.Command
 	fill   engine.Fill
@@ -146,9 +144,8 @@ func (l *loop) turn() {
 
 // clock reads the clock, once a turn. Engine time is the wall clock but never goes back; timers use the monotonic one.
 func (l *loop) clock() {
-	now := time.Now()
-	l.time = max(l.time, uint64(now.UnixNano()))
-	l.mono = uint64(now.Sub(l.start))
+	wall, mono := l.world.Clock()
+	l.time, l.mono = max(l.time, wall), mono
 }
 
 // wait says how long the next turn may wait for the kernel. Only what can be acted on shortens it.
@@ -279,7 +276,7 @@ func (l *loop) apply(cmd *engine.Command) {
 	}
 	l.commands++
 	l.told += uint64(len(l.events))
-	if l.writer.Size() >= fullBlock && l.state == serving {
+	if uint64(l.writer.Size()) >= l.files.slotSize-fullRest && l.state == serving {
 		l.close(0) // between two commands: a block that fills up by itself would tie itself to the next (`more`)
 	}
 }

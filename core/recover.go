@@ -1,23 +1,18 @@
 package core
 
 import (
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strconv"
 	"sync/atomic"
-	"syscall"
 
 	"matcher/engine"
 	"matcher/feed"
 	"matcher/gateway"
 	"matcher/journal"
 	"matcher/replay"
-	"matcher/ring"
 )
 
 // found is the journal as a start finds it.
@@ -45,17 +40,16 @@ func (f *found) String() string {
 // recovered brings engine and gateway to the state that the journal ends with, checking every fill and hash on the way.
 // It changes nothing on the disk.
 func (l *loop) recovered(cfg *Config, gc gateway.Config) (*found, error) {
-	if err := settle(cfg.Journal); err != nil {
+	files, err := l.world.Journal(cfg.Journal)
+	if err != nil {
 		return nil, err
 	}
-	j, err := replay.Open(os.DirFS(cfg.Journal))
+	j, err := replay.Open(files)
 	var damage *journal.Damage
 	if errors.As(err, &damage) && damage.Kind == journal.NoJournal {
 		f := &found{fresh: true, state: journal.State{Epoch: 1}}
-		if _, err := rand.Read(f.id[:]); err != nil {
-			return nil, fmt.Errorf("core: a name for the journal: %w", err)
-		}
-		l.engine.Salt(random())
+		l.world.Chance(f.id[:])
+		l.engine.Salt(l.random())
 		gc.Engine = l.engine
 		l.gateway = gateway.New(gc)
 		l.publicView(nil)
@@ -67,7 +61,7 @@ func (l *loop) recovered(cfg *Config, gc gateway.Config) (*found, error) {
 	defer func() { _ = j.Close() }() // it was only read
 	f := &found{}
 	l.engine = j.Engine()
-	l.engine.Salt(random())
+	l.engine.Salt(l.random())
 	gc.Engine = l.engine
 	l.gateway = gateway.New(gc)
 	l.publicView(j)
@@ -86,9 +80,9 @@ func (l *loop) recovered(cfg *Config, gc gateway.Config) (*found, error) {
 
 // random returns a number that nobody can guess: what makes the engine's memory layout this process's own, which shows in
 // nothing that is told or journaled, and the secret of a day's random refreshes.
-func random() uint64 {
+func (l *loop) random() uint64 {
 	var b [8]byte
-	_, _ = rand.Read(b[:]) // it never fails (crypto/rand)
+	l.world.Chance(b[:])
 	return binary.LittleEndian.Uint64(b[:])
 }
 
@@ -142,26 +136,6 @@ func (l *loop) instrument(cmd *engine.Command) {
 		t = *cmd.Terms()
 	}
 	l.terms = append(l.terms, t)
-}
-
-// settle makes durable what is about to be read: a decision must not rest on pages that a power cut could still take away.
-func settle(dir string) error {
-	names, err := filepath.Glob(filepath.Join(dir, "*.mj"))
-	if err != nil {
-		return fmt.Errorf("core: journal: %w", err)
-	}
-	for _, name := range names {
-		f, err := os.Open(name)
-		if err != nil {
-			return fmt.Errorf("core: journal: %w", err)
-		}
-		err = ring.Fsync(int(f.Fd()))
-		_ = f.Close() // it was only read
-		if err != nil {
-			return fmt.Errorf("core: journal: %w", err)
-		}
-	}
-	return nil
 }
 
 // plan works out the reserves and checks, before anything is written, that the configuration fits what was recovered.
@@ -222,13 +196,13 @@ func (l *loop) begin(cfg *Config, f *found) error {
 	l.clock()
 	size := min(firstSegment, uint64(cfg.Segment))
 	for i := len(f.aside) - 1; i > 0; i-- { // the last first, so that no gap can stay behind; the first is replaced below
-		spare, err := prepare(cfg.Journal, f.state.Segment+1+uint32(i), size, new(atomic.Bool))
+		spare, err := prepare(l.world, cfg.Journal, f.state.Segment+1+uint32(i), size, new(atomic.Bool))
 		if err != nil {
 			return fmt.Errorf("core: journal %s: %w", cfg.Journal, err)
 		}
-		_ = syscall.Close(int(spare.fd))
+		l.world.Close(int(spare.fd))
 	}
-	first, err := prepare(cfg.Journal, f.state.Segment+1, size, new(atomic.Bool))
+	first, err := prepare(l.world, cfg.Journal, f.state.Segment+1, size, new(atomic.Bool))
 	if err != nil {
 		return fmt.Errorf("core: journal %s: %w", cfg.Journal, err)
 	}
@@ -291,7 +265,7 @@ func (l *loop) define(cfg *Config, f *found) error {
 		c := engine.Command{Header: engine.Header{Kind: engine.KindDay}}
 		d := c.Day()
 		d.Midnight, d.Session, d.Event = midnight, sessionID(midnight, 1), 'S'
-		d.Secret = random()
+		d.Secret = l.random()
 		l.sequence(&c)
 		l.restarted(cfg, f)
 	}
