@@ -35,7 +35,8 @@ var ErrNotReady = errors.New("client: not ready")
 type Session struct {
 	stream   *Stream
 	options  SessionOptions
-	settling bool // an Account Query of the present connection is not answered. Of Recv and the login alone
+	settling bool   // an Account Query of the present connection is not answered. Of Recv and the login alone
+	live     uint64 // answers to older queries have smaller numbers. The same
 	queue    []Report
 
 	mu     sync.Mutex
@@ -63,9 +64,10 @@ func Open(ctx context.Context, o SessionOptions) (*Session, error) {
 }
 
 // ask sends an Account Query on a new connection. All messages of a connection are worked off in order, and older connections
-// have ended, so behind its answer nothing that was sent before can still be answered.
-func (s *Session) ask(conn *Conn) error {
-	s.settling = true
+// have ended, so behind its answer nothing that was sent before can still be answered. Answers of before the login may still
+// come first: those to queries are told apart by their numbers.
+func (s *Session) ask(conn *Conn, live uint64) error {
+	s.settling, s.live = true, live
 	if err := conn.Send(&ouch.AccountQuery{Appendage: s.channel(nil)}); err != nil {
 		return err
 	}
@@ -126,8 +128,10 @@ func (s *Session) startOver() {
 func (s *Session) take(sequence uint64, message ouch.Outbound) (Report, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if q, ok := message.(*ouch.QueryResponse); ok && s.settling && channelOf(q.Appendage) == s.options.Channel {
-		s.settle(q.NextUserRefNum)
+	if q, ok := message.(*ouch.QueryResponse); ok {
+		if s.settling && sequence >= s.live && channelOf(q.Appendage) == s.options.Channel {
+			s.settle(q.NextUserRefNum)
+		}
 		return Report{}, false
 	}
 	r := s.report(message)

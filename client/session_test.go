@@ -30,6 +30,17 @@ func greet(t *testing.T, conn net.Conn, session string, number uint64) *desk {
 	return d
 }
 
+// probe takes the login that asks where the live point is.
+func probe(t *testing.T, session string, live uint64) func(net.Conn) {
+	return func(conn net.Conn) {
+		var l soupbin.Login
+		if err := l.Decode(next(conn).Payload); err != nil || l.Sequence != 0 || strings.TrimSpace(string(l.Session[:])) != session {
+			t.Errorf("first login %+v, %v; want 0 of %q", l, err, session)
+		}
+		say(conn, soupbin.AppendLoginAccepted(nil, &soupbin.Accepted{Session: [10]byte([]byte("SESS1     ")), Sequence: live}))
+	}
+}
+
 // expect reads messages and holds each against what it should begin with: letter, and the first UserRefNum if there is one.
 func (d *desk) expect(want ...string) {
 	for _, w := range want {
@@ -119,8 +130,8 @@ func enter(t *testing.T, s *Session, qty uint32) uint32 {
 
 // TestOrderState: leaves, executed and average price follow the messages, through a replacement and a broken trade.
 func TestOrderState(t *testing.T) {
-	addr := venue(t, func(conn net.Conn) {
-		d := greet(t, conn, "", 1)
+	addr := venue(t, probe(t, "", 1), func(conn net.Conn) {
+		d := greet(t, conn, "SESS1", 1)
 		d.say(query(7))
 		d.expect("O7")
 		d.say(accepted(7, 100), fillOf(7, 30, 100, 1), fillOf(7, 10, 97, 2))
@@ -199,12 +210,12 @@ func TestCostIsExact(t *testing.T) {
 // lossy is a venue whose first connection is lost when order 1 of 4 is answered, order 2 only journaled, and 3 and 4 not
 // received: its second connection is asked for what was missed.
 func lossy(t *testing.T, then func(*desk)) string {
-	return venue(t, func(conn net.Conn) {
-		d := greet(t, conn, "", 1)
+	return venue(t, probe(t, "", 1), func(conn net.Conn) {
+		d := greet(t, conn, "SESS1", 1)
 		d.say(query(1))
 		d.expect("O1", "O2", "O3", "C4", "X1")
 		d.say(accepted(1, 10))
-	}, func(conn net.Conn) {
+	}, probe(t, "SESS1", 5), func(conn net.Conn) {
 		d := greet(t, conn, "SESS1", 3) // Q, A: two messages came
 		d.say(accepted(2, 10), fillOf(2, 10, 99, 5), query(3))
 		then(d)
@@ -272,12 +283,12 @@ func TestResumeResends(t *testing.T) {
 // TestNotReady: without Resend no order is taken while the connection is lost; a cancel is kept.
 func TestNotReady(t *testing.T) {
 	back := make(chan struct{})
-	addr := venue(t, func(conn net.Conn) {
-		d := greet(t, conn, "", 1)
+	addr := venue(t, probe(t, "", 1), func(conn net.Conn) {
+		d := greet(t, conn, "SESS1", 1)
 		d.say(query(1))
 		d.expect("O1")
 		d.say(accepted(1, 10))
-	}, func(conn net.Conn) {
+	}, probe(t, "SESS1", 3), func(conn net.Conn) {
 		d := greet(t, conn, "SESS1", 3)
 		<-back
 		d.say(query(2))
@@ -302,8 +313,8 @@ func TestNotReady(t *testing.T) {
 
 // TestReplacementOfNothing: the venue passes over a replacement whose original is gone; so is what was to replace that one.
 func TestReplacementOfNothing(t *testing.T) {
-	addr := venue(t, func(conn net.Conn) {
-		d := greet(t, conn, "", 1)
+	addr := venue(t, probe(t, "", 1), func(conn net.Conn) {
+		d := greet(t, conn, "SESS1", 1)
 		d.say(query(1))
 		d.expect("O1", "U1>2", "U2>3")
 		d.say(accepted(1, 10), fillOf(1, 10, 100, 1))
@@ -332,8 +343,8 @@ func TestReplacementOfNothing(t *testing.T) {
 
 // TestElsewhere: the older of two logins does not fight the newer one.
 func TestElsewhere(t *testing.T) {
-	addr := venue(t, func(conn net.Conn) {
-		greet(t, conn, "", 1).say(query(1))
+	addr := venue(t, probe(t, "", 1), func(conn net.Conn) {
+		greet(t, conn, "SESS1", 1).say(query(1))
 		say(conn, soupbin.AppendDebug(nil, "the user has logged in again elsewhere"))
 	})
 	s := opened(t, SessionOptions{Options: Options{Addr: addr}})
@@ -349,16 +360,16 @@ func TestElsewhere(t *testing.T) {
 
 // TestSessionChanged: a venue that lost its last milliseconds has another session. What it still has is told again.
 func TestSessionChanged(t *testing.T) {
-	addr := venue(t, func(conn net.Conn) {
-		d := greet(t, conn, "", 1)
+	addr := venue(t, probe(t, "", 1), func(conn net.Conn) {
+		d := greet(t, conn, "SESS1", 1)
 		d.say(query(1))
 		d.expect("O1", "O2")
 		d.say(accepted(1, 10), fillOf(1, 4, 100, 1), accepted(2, 10))
 	}, func(conn net.Conn) {
 		next(conn)
 		say(conn, soupbin.AppendLoginRejected(nil, 'S'))
-	}, func(conn net.Conn) {
-		d := greet(t, conn, "", 1)
+	}, probe(t, "", 2), func(conn net.Conn) {
+		d := greet(t, conn, "SESS1", 1)
 		d.say(accepted(1, 6), query(2))
 		d.expect("O2")
 		linger(conn)
@@ -375,13 +386,32 @@ func TestSessionChanged(t *testing.T) {
 	}
 }
 
+// TestOldAnswers: answers to queries of earlier processes stand in the stream; they settle nothing.
+func TestOldAnswers(t *testing.T) {
+	addr := venue(t, probe(t, "", 5), func(conn net.Conn) {
+		d := greet(t, conn, "SESS1", 1)
+		d.say(query(1), accepted(1, 10), query(2), accepted(2, 10), query(3))
+		d.expect("O3")
+		linger(conn)
+	})
+	s, err := Open(context.Background(), SessionOptions{Options: Options{Addr: addr, Sequence: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	reports(t, s, OrderAccepted, OrderAccepted, Ready)
+	if ref := enter(t, s, 10); ref != 3 {
+		t.Errorf("the next order is %d", ref)
+	}
+}
+
 // TestChannel: orders are entered in the channel that was chosen, and those of others are told apart.
 func TestChannel(t *testing.T) {
 	three := []byte{2, 28, 3}
-	addr := venue(t, func(conn net.Conn) {
-		d := greet(t, conn, "", 1)
+	addr := venue(t, probe(t, "", 1), func(conn net.Conn) {
+		d := greet(t, conn, "SESS1", 1)
 		other := accepted(1, 5)
-		d.say(other, query(9), &ouch.QueryResponse{NextUserRefNum: 1, Appendage: three})
+		d.say(query(9), other, &ouch.QueryResponse{NextUserRefNum: 1, Appendage: three})
 		p := next(conn)
 		if var1 := p.Payload[len(p.Payload)-3:]; string(var1) != string(three) {
 			t.Errorf("the order ends with % x", var1)
@@ -398,7 +428,7 @@ func TestChannel(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
-	reports(t, s, OrderAccepted, Other, Ready)
+	reports(t, s, OrderAccepted, Ready)
 	enter(t, s, 10)
 	r := reports(t, s, OrderAccepted, OrderExecuted)
 	if open := s.Orders(); r.Order.Channel != 3 || r.Order.State != Filled || len(open) != 1 || open[0].Channel != 0 {
@@ -500,6 +530,11 @@ func ExampleSession() {
 func serveSession(listener net.Listener) {
 	conn, err := listener.Accept()
 	if err != nil {
+		return
+	}
+	accept(conn) // where the live point is
+	_ = conn.Close()
+	if conn, err = listener.Accept(); err != nil {
 		return
 	}
 	accept(conn)

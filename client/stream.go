@@ -37,27 +37,48 @@ type Stream struct {
 
 	mu      sync.Mutex // of conn and options.Session: changed by Recv alone, under it
 	conn    *Conn
-	lost    error // what ended conn; nil: it lives. Of Recv alone
-	final   error // of Recv alone
-	onLogin func(*Conn) error
+	lost    error                            // what ended conn; nil: it lives. Of Recv alone
+	final   error                            // of Recv alone
+	onLogin func(c *Conn, live uint64) error // nil: nobody needs to know
 }
 
 // Follow connects and logs in, like Dial. ctx bounds the first login alone.
 func Follow(ctx context.Context, o Options) (*Stream, error) { return follow(ctx, o, nil) }
 
-func follow(ctx context.Context, o Options, onLogin func(*Conn) error) (*Stream, error) {
-	conn, err := Dial(ctx, o)
+func follow(ctx context.Context, o Options, onLogin func(*Conn, uint64) error) (*Stream, error) {
+	s := &Stream{options: o, closed: make(chan struct{}), onLogin: onLogin}
+	conn, live, err := s.dial(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	o.Session, o.Sequence = conn.Session(), conn.NextSequence()
-	s := &Stream{options: o, closed: make(chan struct{}), conn: conn, onLogin: onLogin}
+	s.conn, s.options.Session = conn, conn.Session()
 	if onLogin != nil {
-		if err := onLogin(conn); err != nil {
+		if err := onLogin(conn, live); err != nil {
 			s.lost = err // Recv comes back
 		}
 	}
 	return s, nil
+}
+
+// dial logs in. Where somebody needs to know, it also finds out the live point: the number from which on every message is one
+// of after the login. A venue tells it to whoever asks for no message, so that is a login of its own; the second one takes its
+// place before it ends, so that the user is never seen to have gone.
+func (s *Stream) dial(ctx context.Context, o Options) (c *Conn, live uint64, err error) {
+	if s.onLogin != nil && o.Sequence != 0 {
+		first := o
+		first.Sequence = 0
+		probe, err := Dial(ctx, first)
+		if err != nil {
+			return nil, 0, err
+		}
+		defer func() { _ = probe.Close() }()
+		live, o.Session = probe.NextSequence(), probe.Session()
+	}
+	c, err = Dial(ctx, o)
+	if err == nil && live == 0 {
+		live = c.NextSequence()
+	}
+	return c, live, err
 }
 
 // Recv waits for the next sequenced message, over a new connection if need be. The error is final: ErrEndOfSession,
@@ -138,9 +159,9 @@ func (s *Stream) comeBack() error {
 	}
 	last := s.lost
 	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
-		conn, err := Dial(ctx, o)
+		conn, live, err := s.dial(ctx, o)
 		if err == nil {
-			return s.resume(conn, o)
+			return s.resume(conn, live, o)
 		}
 		var refused *RejectedError
 		if errors.As(err, &refused) {
@@ -165,7 +186,7 @@ func (s *Stream) comeBack() error {
 }
 
 // resume makes a new connection the one that is used.
-func (s *Stream) resume(conn *Conn, o Options) error {
+func (s *Stream) resume(conn *Conn, live uint64, o Options) error {
 	if conn.NextSequence() != o.Sequence || o.Session != "" && conn.Session() != o.Session {
 		_ = conn.Close()
 		return fmt.Errorf("%w: %d of %s, not %d of %s", ErrNumber, conn.NextSequence(), conn.Session(), o.Sequence, o.Session)
@@ -182,7 +203,7 @@ func (s *Stream) resume(conn *Conn, o Options) error {
 	}
 	if s.onLogin != nil {
 		// If the new connection cannot even be written to, receiving will find that out as well.
-		_ = s.onLogin(conn)
+		_ = s.onLogin(conn, live)
 	}
 	return nil
 }

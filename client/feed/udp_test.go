@@ -201,7 +201,7 @@ func queues(m *market.Market) (all []string) {
 	for _, b := range m.Books(nil) {
 		for _, side := range []byte{'B', 'S'} {
 			for l, o := range b.Orders(side) {
-				all = append(all, fmt.Sprint(b.Symbol(), string(side), l.Price, " ", o.Ref, o.Quantity))
+				all = append(all, fmt.Sprintf("%s%c%d %d %d", b.Symbol(), side, l.Price, o.Ref, o.Quantity))
 			}
 		}
 	}
