@@ -94,6 +94,7 @@ func (p *pipe) close() {
 var (
 	ErrConfig = errors.New("core: configuration")            // what the journal says and the configuration says do not agree
 	ErrMemory = errors.New("core: not enough stream memory") // the day's streams do not fit
+	ErrFeed   = errors.New("core: feed")                     // a destination that nothing can be sent to; wraps the error number
 	ErrListen = errors.New("core: listen")                   // wraps the error number, EADDRINUSE for a port in use
 )
 

@@ -48,7 +48,7 @@ func openFeed(cfg *Feed) (*public, error) {
 		fd, err := ring.Datagrams(to, cfg.Device, max(1, cfg.Hops))
 		if err != nil {
 			p.close()
-			return nil, fmt.Errorf("%w of the feed to %s: %w", ErrListen, to, err)
+			return nil, fmt.Errorf("%w: %w", ErrFeed, err)
 		}
 		p.to = append(p.to, int32(fd))
 	}

@@ -36,5 +36,8 @@ func (e *Engine) Displayed(instrument uint16, visit func(d *Displayed)) {
 	}
 }
 
+// Name returns the name of an account.
+func (e *Engine) Name(user uint16) [6]byte { return e.users[user].def.Name }
+
 // InstrumentCount returns how many instruments there are: their indexes are 1 to that.
 func (e *Engine) InstrumentCount() int { return len(e.instruments) - 1 }

@@ -53,24 +53,28 @@ func (r *Reader) Next() (*Block, error) {
 		return nil, r.err
 	}
 	next := r.at
-	if err := r.read(&next); err != nil {
-		return nil, r.finish(&next, err)
-	}
-	if r.block.More() && r.block.Position >= r.whole {
-		run := next
-		for run.Flags&FlagMore != 0 {
-			if err := r.read(&run); err != nil {
-				return nil, r.finish(&run, err)
-			}
-		}
-		r.whole = run.Position
-		next = r.at
-		if err := r.read(&next); err != nil { // again: the memory was needed for the rest of the run
-			return nil, r.finish(&next, err)
-		}
+	if failed, err := r.unbroken(&next); err != nil {
+		return nil, r.finish(failed, err)
 	}
 	r.at = next
 	return &r.block, nil
+}
+
+// unbroken makes r.block the block at c, and moves c behind it, if all of its run can be read. Where it cannot, it says where.
+func (r *Reader) unbroken(c *cursor) (failed *cursor, err error) {
+	from := *c
+	if err := r.read(c); err != nil || !r.block.More() || r.block.Position < r.whole {
+		return c, err
+	}
+	run := *c
+	for run.Flags&FlagMore != 0 {
+		if err := r.read(&run); err != nil {
+			return &run, err
+		}
+	}
+	r.whole = run.Position
+	*c = from
+	return c, r.read(c) // again: the memory was needed for the rest of the run
 }
 
 // finish ends the reading: c is where the read failed.

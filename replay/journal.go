@@ -2,6 +2,7 @@ package replay
 
 import (
 	"fmt"
+	"io"
 	"io/fs"
 	"strconv"
 
@@ -25,6 +26,7 @@ type Journal struct {
 	counts Counts
 	err    error // what ended the execution
 	before func(*engine.Command)
+	limit  func() journal.Position // of a journal that is being written; nil: read to its end
 }
 
 // Counts says how much of a journal has been executed.
@@ -80,8 +82,11 @@ func (j *Journal) Next() (*engine.Command, []engine.Event, error) {
 	if j.err == nil {
 		j.err = j.step()
 	}
-	if j.err != nil {
-		return nil, nil, j.err
+	if err := j.err; err != nil {
+		if j.limit != nil && err == io.EOF {
+			j.err = nil // more may come
+		}
+		return nil, nil, err
 	}
 	return &j.cmd, j.events, nil
 }
@@ -124,13 +129,20 @@ func (j *Journal) step() error {
 
 // advance goes to the next block.
 func (j *Journal) advance() error {
-	b, err := j.reader.Next()
+	b, err := j.block()
 	if err != nil {
 		return err
 	}
 	j.head, j.cells = b.BlockHeader, b.Cells
 	j.counts.Blocks++
 	return nil
+}
+
+func (j *Journal) block() (*journal.Block, error) {
+	if j.limit == nil {
+		return j.reader.Next()
+	}
+	return j.reader.Below(j.limit())
 }
 
 // admit refuses what the engine would take for a mistake of its caller.
@@ -159,7 +171,9 @@ func (j *Journal) stray() error {
 // compare holds the next recorded fill against the one that was computed.
 func (j *Journal) compare() error {
 	if len(j.cells) == 0 && j.head.More() {
-		if err := j.advance(); err != nil {
+		if err := j.advance(); err == io.EOF {
+			return fmt.Errorf("replay: in the middle of seq %d: %w", j.cmd.Seq, io.ErrUnexpectedEOF)
+		} else if err != nil {
 			return err
 		}
 	}
@@ -224,6 +238,10 @@ func hex(h uint64) string { return fmt.Sprintf("%016x", h) }
 
 // Before sets what is called with every command just before it is executed, nil for nothing.
 func (j *Journal) Before(f func(*engine.Command)) { j.before = f }
+
+// Follow makes Next go no further than a limit in a journal that is being written, see journal.Reader.Below. io.EOF then means
+// that there is nothing more yet, and does not stay.
+func (j *Journal) Follow(limit func() journal.Position) { j.limit = limit }
 
 // Engine returns the engine in its present state: after io.EOF the venue as the journal left it.
 func (j *Journal) Engine() *engine.Engine { return j.engine }

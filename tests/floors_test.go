@@ -27,11 +27,12 @@ var floors = map[string][]string{
 	"gateway":       {"engine", "wire/soupbin", "wire/ouch"},
 	"feed":          {"engine", "wire/itch", "wire/mold"},
 	"replay":        {"engine", "book", "journal", "wire/itch", "wire/ouch"},
+	"relay":         {"feed", "replay", "engine", "journal", "wire/soupbin", "wire/ouch", "wire/mold"},
 	"client":        {"wire/soupbin", "wire/ouch"},
 	"client/market": {"wire/itch"},
 	"client/feed":   {"client", "wire/itch", "wire/mold"},
 	"core":          {"gateway", "feed", "engine", "journal", "ring", "replay"},
-	"cmd/matcher":   {"core", "replay", "client", "engine", "book", "journal", "ring", "wire/ouch", "wire/soupbin", "wire/itch"},
+	"cmd/matcher":   {"core", "relay", "feed", "replay", "client", "engine", "book", "journal", "ring", "wire/ouch", "wire/soupbin", "wire/itch"},
 	"tests/twin":    {"engine"},
 }
 

@@ -137,8 +137,15 @@ type account struct {
 	level      string // who counts as the same owner
 	group      uint16 // of level group
 	onDrop     string // true, false
+	role       string // roleTrader (or empty), roleDropCopy
 	limits     [4]string
 }
+
+// Roles of accounts. A drop copy reads what a firm has executed, and cannot enter orders.
+const (
+	roleTrader   = "trader"
+	roleDropCopy = "dropcopy"
+)
 
 // The limits of an account and their keys: what they are called in [session], in [[user]] and, with hyphens, as flags.
 const (
@@ -225,6 +232,11 @@ func (a *account) set(key, text string) *unfit {
 			return u
 		}
 		a.group = uint16(n)
+	case "role":
+		if text != roleTrader && text != roleDropCopy {
+			return oneOf(text, roleTrader, roleDropCopy)
+		}
+		a.role = text
 	case "cancel_on_disconnect":
 		var on bool
 		if u := setBool(&on, text); u != nil {
@@ -245,7 +257,7 @@ func (a *account) set(key, text string) *unfit {
 
 // accountKeys are the keys of [[user]].
 func accountKeys() []string {
-	keys := []string{"user.name", "user.firm", "user.hash", "user.self_match", "user.self_level", "user.self_group", "user.cancel_on_disconnect"}
+	keys := []string{"user.name", "user.firm", "user.role", "user.hash", "user.self_match", "user.self_level", "user.self_group", "user.cancel_on_disconnect"}
 	for _, key := range limitKeys() {
 		keys = append(keys, "user."+key)
 	}
@@ -385,7 +397,7 @@ func usersText(users []account) []byte {
 	b.WriteString("# Written by 'matcher user'; comments are not kept.\n# hash = HMAC-SHA256(secret, NAME:KEY), both in upper case.\n")
 	for _, u := range users {
 		fmt.Fprintf(&b, "\n[[user]]\nname = %q\nfirm = %q\nhash = \"%x\"\n", u.name, u.firm, u.hash)
-		for _, more := range [...]struct{ key, text string }{{"self_match", u.match}, {"self_level", u.level}} {
+		for _, more := range [...]struct{ key, text string }{{"role", u.role}, {"self_match", u.match}, {"self_level", u.level}} {
 			if more.text != "" {
 				fmt.Fprintf(&b, "%s = %q\n", more.key, more.text)
 			}

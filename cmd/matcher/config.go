@@ -6,11 +6,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"matcher/core"
 	"matcher/engine"
+	"matcher/relay"
 	"matcher/ring"
 )
 
@@ -22,6 +24,8 @@ type config struct {
 
 	like account // what users are like who do not say otherwise: lost connections, limits
 
+	relay relay.Config
+
 	base string // directory that paths of the file are relative to
 	text []instrumentText
 }
@@ -32,11 +36,13 @@ const defaultConfig = "matcher.toml"
 // defaults are the values of everything that a configuration does not mention.
 func defaults() *config {
 	return &config{
+		relay: relayDefaults(),
 		users: "users.toml", secret: "secret.key", like: account{onDrop: "false", limits: [...]string{"0", "0", "0", "100"}},
 		core: core.Config{
 			Listen: "127.0.0.1:9001", Journal: "data", Segment: 256 << 20, CPU: core.AutoCPU, Wait: ring.Adaptive,
 			MaxOrders: 1_000_000, MaxUsers: 1024, MaxSessions: 1024, StreamMemory: 2 << 30,
 			LoginTimeout: time.Second, ClientTimeout: 15 * time.Second, Heartbeat: time.Second, RecoveryGrace: 10 * time.Second,
+			Feed: core.Feed{Hops: 1},
 		},
 	}
 }
@@ -53,6 +59,10 @@ type unfit struct{ code, why, fix string }
 
 // settings is the table of all keys outside of [[instrument]].
 func settings() []setting {
+	return slices.Concat(serverSettings(), feedSettings(), relaySettings())
+}
+
+func serverSettings() []setting {
 	return []setting{
 		{"listen", false, setListen},
 		{"core.cpu", false, setCPU},
@@ -149,8 +159,6 @@ func parseConfig(e *env, src source, flags []entry) (*config, error) {
 func (c *config) sort(w entry, last map[string]entry) error {
 	section, key, _ := strings.Cut(w.key, ".")
 	switch {
-	case section == "feed":
-		return w.fault(later("market data feeds come later; take the [feed] section out"))
 	case section == "instrument" && w.block > 0 && (key == "" || w.block <= len(c.text)): // else a [[table]] inside of none
 		if key == "" {
 			c.text = append(c.text, instrumentText{where: w.where, entries: map[string]entry{}})
@@ -166,7 +174,7 @@ func (c *config) sort(w entry, last map[string]entry) error {
 		}
 		known = append(known, s.key)
 	}
-	return w.unknown(append(known, "instrument", "feed"))
+	return w.unknown(append(known, "instrument"))
 }
 
 // unknown is the fault of a key that nothing answers to.

@@ -38,6 +38,7 @@ func verbs() []verb {
 	return []verb{
 		{"demo", "[--for 10s]", "a whole exchange on this machine for ten seconds, ending with a proof", demoVerb},
 		{"serve", "[-c FILE]", "run the server", serveVerb},
+		{"relay", "[-c FILE]", "serve what was missed of the feed, snapshots and drop copies, beside the server", relayVerb},
 		{"init", "DIR", "write a commented configuration and its secret", initVerb},
 		{"check", "-c FILE", "test a configuration and exit", checkVerb},
 		{"user", "add NAME | set NAME | list | revoke NAME", "who may log in", userVerb},

@@ -24,7 +24,8 @@ type replaying struct {
 	symbol string
 	last   uint64 // seq or message to stop after; 0: none
 	asJSON bool
-	orders int // ITCH: live orders at most
+	feed   string // file for the public feed; empty: none
+	orders int    // ITCH: live orders at most
 	text   []byte
 }
 
@@ -35,6 +36,7 @@ func replayVerb(ctx context.Context, e *env, args []string) error {
 	_ = flags.Bool("verify", false, "journal: compare every fill and hash (always done: this is the default) and print the result")
 	flags.IntVar(&r.depth, "depth", 0, "print the book after each command or message: this many levels of both sides (ITCH: 10)")
 	flags.StringVar(&r.symbol, "symbol", "", "instrument whose book is printed")
+	flags.StringVar(&r.feed, "feed", "", "journal: write the public feed to this file (ITCH 5.0), one file for each session")
 	flags.Uint64Var(&r.last, "to-seq", 0, "stop after this sequence number (ITCH: message)")
 	flags.IntVar(&r.orders, "max-orders", 1<<17, "ITCH: live orders there is room for")
 	flags.BoolVar(&r.asJSON, "json", false, "print JSON, an object a line")
@@ -58,6 +60,9 @@ func replayVerb(ctx context.Context, e *env, args []string) error {
 			return r.journal(ctx)
 		}
 	}
+	if r.feed != "" {
+		return &fault{Code: "E4004", What: "--feed is for journals; " + r.name + " is no directory", Fix: "matcher replay " + quoteAll(words)}
+	}
 	if v := flags.Lookup("verify"); v.Changed {
 		return &fault{Code: "E4004", What: "--verify is for journals; " + r.name + " is no directory", Fix: "matcher replay " + quoteAll(words)}
 	}
@@ -73,6 +78,8 @@ func replayVerb(ctx context.Context, e *env, args []string) error {
 func (r *replaying) check() error {
 	const most = 1000
 	switch {
+	case r.feed != "" && r.depth != 0:
+		return &fault{Code: "E4004", What: "--feed and --depth do not go together", Fix: "matcher replay DIR --feed FILE.itch50"}
 	case r.depth < 0 || r.depth > most:
 		return &fault{Code: "E4004", What: fmt.Sprintf("--depth %d is not 0 to %d", r.depth, most), Fix: "--depth 10"}
 	case r.orders < 1 || r.orders > book.MaxOrders:
@@ -128,9 +135,12 @@ func (r *replaying) journal(ctx context.Context) error {
 	}
 	defer func() { _ = j.Close() }()
 	start := time.Now()
-	if r.depth == 0 {
-		err = r.run(ctx, j, func(*engine.Command) error { return nil })
-	} else {
+	switch {
+	case r.feed != "":
+		err = r.public(ctx, j)
+	case r.depth == 0:
+		err = r.run(ctx, j, func(*engine.Command, []engine.Event) error { return nil })
+	default:
 		err = r.books(ctx, j)
 	}
 	took := time.Since(start)
@@ -146,14 +156,14 @@ func (r *replaying) journal(ctx context.Context) error {
 }
 
 // run executes commands up to the last that is asked for.
-func (r *replaying) run(ctx context.Context, j *replay.Journal, after func(*engine.Command) error) error {
+func (r *replaying) run(ctx context.Context, j *replay.Journal, after func(*engine.Command, []engine.Event) error) error {
 	for r.last == 0 || j.Engine().Seq() < r.last {
-		cmd, _, err := j.Next()
+		cmd, events, err := j.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err == nil {
-			err = after(cmd)
+			err = after(cmd, events)
 		}
 		if err == nil {
 			err = interrupted(ctx, cmd.Seq)
@@ -176,7 +186,7 @@ func (r *replaying) books(ctx context.Context, j *replay.Journal) (err error) {
 	var row replay.Row
 	var levels []engine.Level
 	index := uint16(0)
-	err = r.run(ctx, j, func(cmd *engine.Command) error {
+	err = r.run(ctx, j, func(cmd *engine.Command, _ []engine.Event) error {
 		if index == 0 {
 			if index = j.Engine().Lookup(symbol); index == 0 {
 				return nil

@@ -19,7 +19,7 @@ import (
 // serverFault explains why the server could not start, or stopped by itself. The first row that fits explains.
 func serverFault(cfg *core.Config, err error) error {
 	for _, explain := range [...]func(*core.Config, error) *fault{
-		filesFault, ringFault, listenFault, diskFault, limitsFault,
+		filesFault, ringFault, feedFault, listenFault, diskFault, limitsFault,
 		func(_ *core.Config, err error) *fault { return dataFault(err) },
 		permissionFault,
 	} {
@@ -108,6 +108,18 @@ func listenFault(cfg *core.Config, err error) *fault {
 		return &fault{Code: "E1005", What: cfg.Listen + " may not be listened on", Why: "ports below 1024 need a right that this user lacks", Fix: "matcher serve --listen 127.0.0.1:9001"}
 	}
 	return &fault{Code: "E1009", What: cfg.Listen + " cannot be listened on: " + last(err), Fix: "ip address   shows the addresses of this machine"}
+}
+
+// feedFault: nothing can be sent to a destination of the feed.
+func feedFault(cfg *core.Config, err error) *fault {
+	if !errors.Is(err, core.ErrFeed) {
+		return nil
+	}
+	return &fault{
+		Code: "E1009", What: "the feed cannot be sent to " + strings.Join(cfg.Feed.To, ", ") + ": " + last(err),
+		Why: "multicast needs a route, or feed.device",
+		Fix: "ip route   shows the routes of this machine", Or: "feed.device = \"lo\"   keeps multicast on this machine",
+	}
 }
 
 // diskFault: the journal's place is taken, full or broken.

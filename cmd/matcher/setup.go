@@ -44,6 +44,19 @@ max_open_stops = 0             # pending stop orders
 rate = 0                       # orders and replaces a second; more are rejected (0x29), cancels never are
 burst = 100                    # so many of them may come at once
 
+[feed]
+to = ""                        # where the public feed goes: ITCH 5.0 on MoldUDP64, "239.192.14.1:9010"; several between commas; "": off
+device = ""                    # network device that multicast leaves by
+hops = 1                       # routers that multicast may pass, and one
+
+[relay]                        # what 'matcher relay' serves beside the server; "" turns a service off
+requests = "127.0.0.1:9011"    # MoldUDP64 requests, UDP
+itch = "127.0.0.1:9012"        # the feed over SoupBinTCP
+glimpse = "127.0.0.1:9013"     # snapshots
+dropcopy = "127.0.0.1:9014"    # executions of a firm: matcher user add NAME --firm FIRM --role dropcopy
+reference = "127.0.0.1:9015"   # scales of the instruments, JSON
+request_rate = 1000            # requests that one address may make in a second
+
 [auth]
 users = "users.toml"           # written by: matcher user add NAME
 secret = "secret.key"          # 32 random bytes, readable by its owner only; copy it with the users, or all need new keys
@@ -161,6 +174,9 @@ func (c *config) identities(create bool) error {
 	}
 	c.core.Users = nil
 	for _, u := range users {
+		if u.role == roleDropCopy {
+			continue // the relay's: the server has no use for it
+		}
 		c.core.Users = append(c.core.Users, u.user(&c.like))
 	}
 	if len(users) == 0 && !create {

@@ -35,6 +35,7 @@ func accountFlags(fs *pflag.FlagSet) func(*account) error {
 	keys := map[string]string{}
 	for _, f := range [...]struct{ name, key, usage string }{
 		{"firm", "firm", "up to 4 characters"},
+		{"role", "role", "trader, or dropcopy: reads what its firm has executed and enters no orders (default trader)"},
 		{"self-match", "self_match", "what becomes of an order that would trade with its owner's: " + strings.Join(selfMatchWords(), ", ")},
 		{"self-level", "self_level", "who counts as the same owner: account, firm or group (default account)"},
 		{"self-group", "self_group", "number of the group, 1 to 65535, for --self-level group"},
@@ -221,7 +222,7 @@ func userList(e *env, args []string) error {
 func (a *account) text() string {
 	text := a.firm
 	for _, part := range [...]struct{ key, value string }{
-		{"self_match", a.match}, {"self_level", a.level}, {"self_group", strconv.Itoa(int(a.group))}, {"cancel_on_disconnect", a.onDrop},
+		{"role", a.role}, {"self_match", a.match}, {"self_level", a.level}, {"self_group", strconv.Itoa(int(a.group))}, {"cancel_on_disconnect", a.onDrop},
 	} {
 		if part.value != "" && part.value != "0" {
 			text += " " + part.key + "=" + part.value
@@ -239,6 +240,7 @@ func (a *account) text() string {
 type accountObject struct {
 	User   string `json:"user"`
 	Firm   string `json:"firm"`
+	Role   string `json:"role,omitempty"`
 	Match  string `json:"self_match,omitempty"`
 	Level  string `json:"self_level,omitempty"`
 	Group  uint16 `json:"self_group,omitempty"`
@@ -251,7 +253,7 @@ type accountObject struct {
 
 func (a *account) object() accountObject {
 	return accountObject{
-		a.name, a.firm, a.match, a.level, a.group, a.onDrop,
+		a.name, a.firm, a.role, a.match, a.level, a.group, a.onDrop,
 		a.limits[limitOrders], a.limits[limitStops], a.limits[limitRate], a.limits[limitBurst],
 	}
 }

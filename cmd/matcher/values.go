@@ -13,7 +13,10 @@ import (
 
 // The values of settings. Each function checks one and puts it into its place, or says why it is unfit.
 
-func setListen(c *config, s string) *unfit {
+func setListen(c *config, s string) *unfit { return setAddress(&c.core.Listen, s) }
+
+// setAddress takes an address to listen on.
+func setAddress(to *string, s string) *unfit {
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
 		return &unfit{code: "E4104", why: "an address is host:port", fix: "127.0.0.1:9001"}
@@ -27,7 +30,7 @@ func setListen(c *config, s string) *unfit {
 	if net.ParseIP(host) == nil {
 		return &unfit{code: "E4104", why: "the host is an IP address of this machine; 0.0.0.0 means all of them", fix: net.JoinHostPort("0.0.0.0", port)}
 	}
-	c.core.Listen = net.JoinHostPort(host, port)
+	*to = net.JoinHostPort(host, port)
 	return nil
 }
 
