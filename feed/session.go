@@ -129,3 +129,23 @@ func (p *Public) Snapshot(dst []byte) []byte {
 	m := itch.EndOfSnapshot{Sequence: p.sequence + 1}
 	return s.frame(m.Append(s.open(dst)), itch.EndOfSnapshotSize)
 }
+
+// State is where the messages stand between two commands: what a public view of a venue that was restored goes on from.
+type State struct {
+	Session  [10]byte
+	Midnight uint64
+	Sequence uint64
+	Told     int // instruments
+	Started  bool
+	Over     bool
+}
+
+// State returns where the messages stand. It is to be called between two commands.
+func (p *Public) State() State {
+	return State{Session: p.session, Midnight: p.midnight, Sequence: p.sequence, Told: p.told, Started: p.started, Over: p.over}
+}
+
+// Resume goes on from where the messages stood. The engine is as it was then.
+func (p *Public) Resume(s State) {
+	p.session, p.midnight, p.sequence, p.told, p.started, p.over = s.Session, s.Midnight, s.Sequence, s.Told, s.Started, s.Over
+}

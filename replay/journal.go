@@ -49,12 +49,15 @@ func (d *Divergence) Error() string {
 
 // Open opens the journal in the root of fsys and stands before its first command. The error is a *journal.Damage, or the
 // file system's.
-func Open(fsys fs.FS) (*Journal, error) {
+func Open(fsys fs.FS) (*Journal, error) { return OpenWith(fsys, engine.New()) }
+
+// OpenWith does so with an engine that has seen no command.
+func OpenWith(fsys fs.FS, e *engine.Engine) (*Journal, error) {
 	r, err := journal.Open(fsys)
 	if err != nil {
 		return nil, err
 	}
-	return &Journal{reader: r, engine: engine.New()}, nil
+	return &Journal{reader: r, engine: e}, nil
 }
 
 // OpenAt opens the journal in the root of fsys at a place that was reached before, with an engine as it was there. The error

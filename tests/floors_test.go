@@ -31,8 +31,9 @@ var floors = map[string][]string{
 	"client":        {"wire/soupbin", "wire/ouch"},
 	"client/market": {"wire/itch"},
 	"client/feed":   {"client", "wire/itch", "wire/mold"},
-	"core":          {"gateway", "feed", "engine", "journal", "ring", "replay"},
-	"cmd/matcher":   {"core", "relay", "feed", "replay", "client", "engine", "book", "journal", "ring", "wire/ouch", "wire/soupbin", "wire/itch"},
+	"snapshot":      {"gateway", "feed", "replay", "engine", "journal", "ring", "wire/soupbin"},
+	"core":          {"snapshot", "gateway", "feed", "engine", "journal", "ring", "replay"},
+	"cmd/matcher":   {"core", "snapshot", "relay", "feed", "replay", "client", "engine", "book", "journal", "ring", "wire/ouch", "wire/soupbin", "wire/itch"},
 	"tests/twin":    {"engine"},
 }
 

@@ -57,6 +57,8 @@ stops, and answers nothing that is not safe. Find the cause (dmesg), then start 
   ulimit -n 65536   in the shell that starts the server, LimitNOFILE=65536 in a systemd unit`},
 		{"E1013", exitEnvironment, "the operators' socket cannot be made", `The server makes a socket admin.sock in the directory of its journal, readable by its own user only; matcher admin talks to
 it. Something else of that name is in the way, or the file system knows no sockets.`},
+		{"E1020", exitEnvironment, "another snapshot is being taken", `One at a time: the server takes them by itself (journal.snapshot_every), and so may 'matcher snapshot create'. The lock is the
+kernel's and ends with the process that holds it.`},
 
 		{"E2001", exitUsage, "the price is not on the tick", `An instrument trades in steps of its tick. The nearest prices that are on it are given as the fix.`},
 		{"E2002", exitUsage, "not an exact decimal number", `Prices and quantities are plain decimals: digits, with a point and more digits if need be. No sign, no exponent, no commas.
@@ -95,6 +97,9 @@ mixed; move the foreign one out. Nothing was changed.`},
 		{"E3010", exitData, "a line of an order flow cannot be read", `The format of order flow, one command per line, is described in PROTOCOL.md, section 8. Line and column of the fault are given.`},
 		{"E3011", exitData, "the input is not what it was said to be", `The file has another format than the verb reads: an ITCH 5.0 file is a sequence of messages behind two bytes of length each,
 a LOBSTER file has six columns between commas.`},
+		{"E3020", exitData, "a snapshot cannot be used", `A snapshot is a copy of the venue's state at a place in the journal: the journal alone holds everything. A start takes the
+newest one that is whole and belongs to the journal, else an older one, else the journal from its birth, and says so.
+Take a new one; segments that were archived have to be put back if no snapshot is left.`},
 
 		{"E4001", exitUsage, "no such verb", `'matcher help' lists the verbs.`},
 		{"E4002", exitUsage, "no such flag, or a flag without its value", `'matcher VERB --help' lists the flags of a verb.`},

@@ -47,6 +47,7 @@ func verbs() []verb {
 		{"bench", "[--to ADDR] [--rate N]", "load a server by a clock and measure every answer", benchVerb},
 		{"replay", "DIR|FILE.itch50", "run a journal, or an ITCH file, once more", replayVerb},
 		{"journal", "info|verify|dump DIR", "read a journal, cell by cell", journalVerb},
+		{"snapshot", "create|ls|verify DIR", "keep the state beside the journal, so that a start need not read all of it", snapshotVerb},
 		{"import", "itch|lobster FILE -o FLOW", "turn public market data into order flow", importVerb},
 		{"explain", "CODE", "what an error code means and what to do", explainVerb},
 		{"version", "", "print the version", versionVerb},

@@ -1,0 +1,204 @@
+package snapshot
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"slices"
+
+	"matcher/engine"
+	"matcher/wire/soupbin"
+)
+
+// History is the streams of a session up to a snapshot. It is for one goroutine.
+type History struct {
+	parts []*part // the newest first
+	piece [PieceSize]byte
+}
+
+// part is one file of it.
+type part struct {
+	span
+	path  string
+	file  *os.File
+	index []entry // nil: not read yet
+}
+
+// OpenHistory opens the streams that belong to a snapshot, back to the beginning of its session. Of the files only the
+// headers and sizes are looked at: pieces are checked when they are read. The error wraps ErrUnusable.
+func OpenHistory(dir string, i *Info) (*History, error) {
+	return openHistory(dir, i, name(dir, i.State.Seq, streamsSuffix))
+}
+
+// openHistory does so with a first file that may not have its name yet.
+func openHistory(dir string, i *Info, path string) (*History, error) {
+	h := &History{}
+	for seq, chain := i.State.Seq, i.State.Chain; ; path = name(dir, seq, streamsSuffix) {
+		p, err := openPart(path)
+		if err != nil {
+			h.Close()
+			return nil, err
+		}
+		h.parts = append(h.parts, p)
+		if p.id != i.ID || p.seq != seq || p.chain != chain {
+			h.Close()
+			return nil, unusable(p.path, "it belongs to another journal or snapshot")
+		}
+		if p.fresh {
+			return h, nil
+		}
+		if p.since == 0 {
+			h.Close()
+			return nil, unusable(p.path, "it does not say where its session began")
+		}
+		seq, chain = p.since, p.before
+	}
+}
+
+func openPart(path string) (*part, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, unusable(path, "%v", err)
+	}
+	p := &part{path: path, file: f}
+	var b [streamsHeader]byte
+	_, err = f.ReadAt(b[:], 0)
+	if err == nil {
+		err = p.decode(&b)
+	}
+	if err == nil {
+		info, failed := f.Stat()
+		if err = failed; err == nil && uint64(info.Size()) != p.span.index+indexHeader+entrySize*p.entries {
+			err = fmt.Errorf("it has %d bytes instead of %d", info.Size(), p.span.index+indexHeader+entrySize*p.entries)
+		}
+	}
+	if err != nil {
+		_ = f.Close() // it was only read
+		return nil, unusable(path, "%v", err)
+	}
+	return p, nil
+}
+
+// Close closes the files.
+func (h *History) Close() {
+	for _, p := range h.parts {
+		_ = p.file.Close() // it was only read
+	}
+}
+
+// Read copies packets of a user's stream to dst, which has at least PieceSize bytes: whole packets, from message number
+// from on. It returns their length and the number behind the last. The error wraps ErrUnusable.
+func (h *History) Read(dst []byte, user uint16, from uint64) (n int, next uint64, err error) {
+	for _, p := range h.parts {
+		e, err := p.find(user, from)
+		if err != nil {
+			return 0, from, err
+		}
+		if e == nil {
+			continue
+		}
+		b, err := p.read(&h.piece, e)
+		if err != nil {
+			return 0, from, err
+		}
+		for number := e.first; number < from; number++ {
+			b = b[min(soupbin.PacketSize(b), len(b)):]
+		}
+		return copy(dst, b), e.first + uint64(e.count), nil
+	}
+	return 0, from, unusable(h.parts[0].path, "no file has message %d of user %d", from, user)
+}
+
+// find returns the piece that a message lies in, nil if it lies in another file.
+func (p *part) find(user uint16, number uint64) (*entry, error) {
+	if p.index == nil {
+		if err := p.load(); err != nil {
+			return nil, err
+		}
+	}
+	i, found := slices.BinarySearchFunc(p.index, number, func(e entry, n uint64) int { return e.compare(user, n) })
+	if !found {
+		i--
+	}
+	if i < 0 || p.index[i].user != user || number-p.index[i].first >= uint64(p.index[i].count) {
+		return nil, nil
+	}
+	return &p.index[i], nil
+}
+
+// load reads the index.
+func (p *part) load() error {
+	b := make([]byte, indexHeader+entrySize*p.entries)
+	if _, err := p.file.ReadAt(b, int64(p.span.index)); err != nil {
+		return unusable(p.path, "its index: %v", err)
+	}
+	le := binary.LittleEndian
+	if err := whole(b, indexMagic); err != nil || le.Uint64(b[8:]) != p.entries {
+		return unusable(p.path, "its index: %v", err)
+	}
+	p.index = make([]entry, p.entries)
+	for i := range p.index {
+		x := b[indexHeader+entrySize*i:]
+		p.index[i] = entry{le.Uint64(x), le.Uint64(x[8:]), le.Uint32(x[16:]), uint16(le.Uint32(x[20:]))}
+	}
+	return nil
+}
+
+// read returns the packets of a piece, in memory of the caller's.
+func (p *part) read(memory *[PieceSize]byte, e *entry) ([]byte, error) {
+	n := min(PieceSize, p.span.index-min(e.offset, p.span.index))
+	b := memory[:n]
+	if _, err := p.file.ReadAt(b, int64(e.offset)); err != nil {
+		return nil, unusable(p.path, "a piece at %#x: %v", e.offset, err)
+	}
+	le := binary.LittleEndian
+	if n < pieceHeader {
+		return nil, unusable(p.path, "a piece at %#x is cut off", e.offset)
+	}
+	size := uint64(le.Uint32(b[24:]))
+	if size < pieceHeader || size > n {
+		return nil, unusable(p.path, "a piece at %#x has an impossible length", e.offset)
+	}
+	b = b[:size]
+	if err := whole(b, pieceMagic); err != nil {
+		return nil, unusable(p.path, "a piece at %#x: %v", e.offset, err)
+	}
+	if le.Uint16(b[8:]) != e.user || le.Uint32(b[12:]) != e.count || le.Uint64(b[16:]) != e.first {
+		return nil, unusable(p.path, "another piece at %#x", e.offset)
+	}
+	return b[pieceHeader:], nil
+}
+
+// Check reads every piece and holds the numbers against what the venue has counted: each user's stream from message 1 to the
+// last, without a gap.
+func (h *History) Check(e *engine.Engine) error {
+	last := make([]uint64, e.Accounts()+1)
+	for _, p := range slices.Backward(h.parts) {
+		if err := p.load(); err != nil {
+			return err
+		}
+		for i := range p.index {
+			x := &p.index[i]
+			if int(x.user) >= len(last) || x.first != last[x.user]+1 {
+				return unusable(p.path, "message %d of user %d comes out of turn", x.first, x.user)
+			}
+			b, err := p.read(&h.piece, x)
+			if err != nil {
+				return err
+			}
+			for range x.count {
+				b = b[min(max(soupbin.PacketSize(b), 1), len(b)):]
+			}
+			if len(b) != 0 {
+				return unusable(p.path, "a piece at %#x does not hold %d messages", x.offset, x.count)
+			}
+			last[x.user] += uint64(x.count)
+		}
+	}
+	for user := range last {
+		if user != 0 && last[user] != e.Sent(uint16(user)) {
+			return unusable(h.parts[0].path, "user %d was sent %d messages, the streams have %d", user, e.Sent(uint16(user)), last[user])
+		}
+	}
+	return nil
+}

@@ -1,0 +1,346 @@
+package snapshot
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"matcher/engine"
+	"matcher/feed"
+	"matcher/journal"
+	"matcher/replay"
+	"matcher/ring"
+)
+
+// Taking says how a snapshot is taken.
+type Taking struct {
+	Journal string // directory
+	Keep    int    // how many snapshots are kept, at least 1
+	Archive string // where segments go that nobody needs any more; empty: they stay
+	Now     uint64 // ns since 1970, for people
+}
+
+// Taken is what became of it.
+type Taken struct {
+	Info
+	Replayed uint64   // commands executed for it
+	Base     uint64   // seq of the snapshot that it began with, 0: the birth of the journal
+	Nothing  bool     // the journal has not grown: there was nothing to do
+	Passed   []error  // why newer snapshots could not be used
+	Deleted  []string // files of older snapshots
+	Archived []string // segments
+}
+
+// liveTries is how often a reader beside a running venue looks again where the journal seems to be damaged: it may have met a
+// write that was under way.
+const liveTries = 5
+
+// Take takes a snapshot of the journal as far as it is on disk, beside a running venue or without one. The error is that of
+// reading the journal, of writing the files, or ring.ErrLocked if another Take is under way. Nothing is changed then.
+func Take(ctx context.Context, t *Taking) (*Taken, error) {
+	dir := filepath.Join(t.Journal, Dir)
+	if _, err := journal.OpenRest(os.DirFS(t.Journal)); err != nil {
+		return nil, err // nothing is made where there is no journal
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("snapshot: %w", err)
+	}
+	lock, err := ring.LockDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("snapshot: %w", err)
+	}
+	defer func() { _ = syscall.Close(lock) }() // and the lock with it
+	w := &taking{Taking: t, ctx: ctx}
+	defer w.clean()
+	if err := w.begin(); err != nil {
+		return nil, err
+	}
+	if err := w.run(); err != nil {
+		return nil, err
+	}
+	if w.taken.Base != 0 && w.at.State.Seq == w.taken.Base {
+		w.taken.Nothing, w.taken.Info = true, w.base
+		return &w.taken, nil
+	}
+	if err := w.write(); err != nil {
+		return nil, fmt.Errorf("snapshot: %w", err)
+	}
+	if err := w.verify(); err != nil {
+		return nil, err
+	}
+	if err := w.name(); err != nil {
+		return nil, fmt.Errorf("snapshot: %w", err)
+	}
+	return &w.taken, w.tidy()
+}
+
+// taking is one at work.
+type taking struct {
+	*Taking
+	ctx     context.Context
+	base    Info
+	first   uint32 // segment in which it began
+	j       *replay.Journal
+	engine  *engine.Engine
+	view    *feed.Public
+	memory  []byte
+	streams *streamsWriter
+	at      journal.Anchor
+	taken   Taken
+	new     []*os.File // files that have no name yet
+}
+
+// clean removes what got no name.
+func (w *taking) clean() {
+	if w.j != nil {
+		_ = w.j.Close() // it was only read
+	}
+	for _, f := range w.new {
+		_ = f.Close()
+		_ = os.Remove(f.Name())
+	}
+}
+
+// begin stands where the newest snapshot stands that can be used, else before the first command.
+func (w *taking) begin() error {
+	start, passed, err := Newest(w.Journal, engine.New)
+	if err != nil {
+		return err
+	}
+	w.taken.Passed = passed
+	w.j, w.engine, w.first = start.Journal, start.Journal.Engine(), 1
+	w.view = feed.New(w.engine)
+	if start.Info != nil {
+		w.base, w.at, w.taken.Base, w.first = *start.Info, start.Info.Anchor, start.Info.State.Seq, start.Info.State.Segment
+		w.view.Resume(w.base.Feed)
+		w.taken.Info.Day = w.base.Day
+		start.History.Close()
+	}
+	f, err := create(filepath.Join(w.Journal, Dir, "streams"))
+	if err != nil {
+		return fmt.Errorf("snapshot: %w", err)
+	}
+	w.new = append(w.new, f)
+	w.streams = newStreamsWriter(f, w.engine)
+	return w.streams.err
+}
+
+// run executes the journal to its end.
+func (w *taking) run() error {
+	w.j.Before(w.before)
+	for tries := 0; ; {
+		cmd, events, err := w.j.Next()
+		var damage *journal.Damage
+		switch {
+		case errors.Is(err, io.EOF):
+			if w.engine.Seq() != w.at.State.Seq {
+				w.at, _ = w.j.Anchor()
+			}
+			return nil
+		case errors.As(err, &damage) && tries < liveTries && w.engine.Limits().MaxOrders != 0:
+			tries++
+			time.Sleep(20 * time.Millisecond)
+			if err := w.again(err); err != nil {
+				return err
+			}
+			continue
+		case err != nil:
+			return err
+		}
+		w.taken.Replayed++
+		if cmd.Kind == engine.KindDay && cmd.Day().Event == 'S' {
+			w.taken.Info.Day = cmd.Seq
+		}
+		w.streams.deliver(cmd, events)
+		w.memory = w.view.Append(w.memory[:0], cmd, events, true)
+		if cmd.Seq%4096 == 0 && w.ctx.Err() != nil {
+			return w.ctx.Err()
+		}
+	}
+}
+
+func (w *taking) before(cmd *engine.Command) { w.memory = w.view.Before(w.memory[:0], cmd) }
+
+// again opens the journal anew behind what was executed. What was found wrong stays wrong if nothing was executed yet.
+func (w *taking) again(found error) error {
+	if at, ok := w.j.Anchor(); ok {
+		w.at = at
+	}
+	if w.at.State.Seq != w.engine.Seq() || w.at.State.Seq == 0 {
+		return found
+	}
+	_ = w.j.Close() // it was only read
+	j, err := replay.OpenAt(os.DirFS(w.Journal), &w.at, w.engine)
+	if err != nil {
+		return err
+	}
+	w.j = j
+	w.j.Before(w.before)
+	return nil
+}
+
+// write writes both files, under other names than they will have.
+func (w *taking) write() error {
+	for n := w.first; n <= w.at.State.Segment; n++ { // what was read is durable before a snapshot speaks of it
+		if err := syncFile(filepath.Join(w.Journal, journal.SegmentName(n))); err != nil {
+			return err
+		}
+	}
+	day, _ := w.engine.Today()
+	i := &w.taken.Info
+	i.Anchor, i.Created, i.Orders, i.Feed = w.at, w.Now, uint64(w.engine.Open()), w.view.State()
+	s := span{id: i.ID, seq: i.State.Seq, chain: i.State.Chain, since: w.base.State.Seq, before: w.base.State.Chain, session: day.Session}
+	if err := w.streams.end(&s); err != nil {
+		return err
+	}
+	f, err := create(filepath.Join(w.Journal, Dir, "state"))
+	if err != nil {
+		return err
+	}
+	w.new = append(w.new, f)
+	if _, err := f.Seek(headerSize, io.SeekStart); err != nil {
+		return err
+	}
+	out := newCellWriter(f)
+	if err := errors.Join(w.engine.Snapshot(out.put), out.end()); err != nil {
+		return err
+	}
+	var head [headerSize]byte
+	i.Cells = out.cells
+	i.encode(&head)
+	if _, err := f.WriteAt(head[:], 0); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// verify reads both files again: the state gives its hash, and once more the same cells, and the streams have every number.
+func (w *taking) verify() error {
+	i := w.taken.Info
+	i.Path = w.new[1].Name()
+	_ = w.j.Close()                                               // it was only read
+	w.engine, w.j, w.view, w.streams.encoder = nil, nil, nil, nil // the memory is needed for another venue
+	return i.verify(w.new[0].Name(), w.Journal)
+}
+
+// verify holds a snapshot and its file of streams against themselves.
+func (i *Info) verify(streams, dir string) error {
+	e := engine.New()
+	if err := i.Load(e); err != nil {
+		return err
+	}
+	f, _, err := openState(i.Path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	r := cellReader{file: f, left: i.Cells}
+	at := uint64(0)
+	if err := e.Snapshot(func(cell *[engine.CellSize]byte) error {
+		was, err := r.next()
+		if err == nil && !bytes.Equal(was[:], cell[:]) {
+			err = fmt.Errorf("cell %d is another one when it is written again", at)
+		}
+		at++
+		return err
+	}); err != nil {
+		return unusable(i.Path, "%v", err)
+	}
+	if err := r.end(); err != nil {
+		return unusable(i.Path, "%v", err)
+	}
+	h, err := openHistory(dir, i, streams)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	return h.Check(e)
+}
+
+// Verify reads all of a snapshot that has its names, and checks that its place is one in the journal.
+func (i *Info) Verify(dir string) error {
+	if err := i.verify(name(dir, i.State.Seq, streamsSuffix), dir); err != nil {
+		return err
+	}
+	r, err := journal.OpenAt(os.DirFS(dir), &i.Anchor)
+	if errors.Is(err, journal.ErrElsewhere) {
+		return unusable(i.Path, "%v", err)
+	}
+	if err != nil {
+		return err
+	}
+	return r.Close()
+}
+
+// name gives both files their names, the streams first: a snapshot that has its name is whole.
+func (w *taking) name() error {
+	i := &w.taken.Info
+	for n, suffix := range [...]string{streamsSuffix, stateSuffix} {
+		path := name(w.Journal, i.State.Seq, suffix)
+		if err := os.Rename(w.new[n].Name(), path); err != nil {
+			return err
+		}
+		i.Path = path
+	}
+	for _, f := range w.new {
+		_ = f.Close() // it is synced
+	}
+	w.new = nil
+	if info, err := os.Stat(i.Path); err == nil {
+		i.Size = info.Size()
+	}
+	return ring.FsyncDir(filepath.Join(w.Journal, Dir))
+}
+
+// Start is where a venue can go on from.
+type Start struct {
+	Info    *Info           // nil: the birth of the journal
+	Journal *replay.Journal // behind the snapshot
+	History *History        // the streams up to there; nil without a snapshot
+}
+
+// Newest returns the newest snapshot that can be used, loaded, and the journal behind it; without one the journal from its
+// birth. made makes the engines. Why newer ones were passed over is returned too. An error is one of the journal itself.
+func Newest(dir string, made func() *engine.Engine) (*Start, []error, error) {
+	list, passed := List(dir)
+	for n := range list {
+		i := &list[n]
+		h, err := OpenHistory(dir, i)
+		if err != nil {
+			passed = append(passed, err)
+			continue
+		}
+		e := made()
+		if err = i.Load(e); err == nil {
+			var j *replay.Journal
+			if j, err = replay.OpenAt(os.DirFS(dir), &i.Anchor, e); err == nil {
+				return &Start{i, j, h}, passed, nil
+			}
+		}
+		h.Close()
+		var diverged *replay.Divergence
+		if !errors.Is(err, ErrUnusable) && !errors.Is(err, journal.ErrElsewhere) && !errors.As(err, &diverged) {
+			return nil, passed, err
+		}
+		passed = append(passed, unusable(i.Path, "%v", err))
+	}
+	j, err := replay.OpenWith(os.DirFS(dir), made())
+	if err != nil {
+		return nil, passed, err
+	}
+	return &Start{Journal: j}, passed, nil
+}
+
+func syncFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
