@@ -50,7 +50,7 @@ func (l *loop) close(flags uint16) {
 	}
 }
 
-// submit hands closed blocks to the kernel, each as one durable write.
+// submit hands closed blocks to the kernel, each as one write, durable but in mode `written`.
 func (l *loop) submit() {
 	for n := l.writer.Pending(); n != 0; n = l.writer.Pending() {
 		if !l.files.fits(l, n) {
@@ -59,8 +59,12 @@ func (l *loop) submit() {
 		}
 		b, _ := l.writer.Next()
 		l.files.lengths[b.Slot] = b.Length
+		code := ring.Write
+		if l.cfg.Durability == Written {
+			code = ring.WriteLazy
+		}
 		l.ops = append(l.ops, ring.Op{
-			Code: ring.Write, File: l.files.current.fd, Len: b.Length,
+			Code: code, File: l.files.current.fd, Len: b.Length,
 			Off: l.files.slots + uint64(b.Slot)*l.files.slotSize,
 			At:  l.files.place(b.Position), Tag: tag(tagBlock, int32(b.Slot)),
 		})

@@ -14,7 +14,7 @@ type Durability uint8
 // Durabilities. Their values are journaled (Restart.Mode).
 const (
 	Sync    Durability = 0 // after the journal write that holds it is durable
-	Written Durability = 1 // reserved
+	Written Durability = 1 // after the write that holds it has ended, durable or not: a power cut may lose the last of it
 	Async   Durability = 2 // at once; a crash loses the last milliseconds
 )
 
@@ -65,6 +65,8 @@ type Config struct {
 	ClientTimeout time.Duration // silence after which a client counts as gone
 	Heartbeat     time.Duration // the server's own silence before it sends a heartbeat
 	RecoveryGrace time.Duration // after a start: how long users have to come back before their orders are cancelled (rule 9.9)
+
+	Roll Roll // when a trading day ends by itself
 
 	Log func(line string) // for people; called off the hot path only; may be nil
 
@@ -120,7 +122,7 @@ func (c *Config) Check() error {
 	switch {
 	case c.Backend > PortableBackend:
 		return fmt.Errorf("%w: backend %d is not offered", ErrConfig, c.Backend)
-	case c.Durability != Sync && c.Durability != Async:
+	case c.Durability > Async:
 		return fmt.Errorf("%w: durability %d is not offered", ErrConfig, c.Durability)
 	case c.Block%page != 0 || c.Block > slotSize:
 		return fmt.Errorf("%w: blocks of %d bytes", ErrConfig, c.Block)
@@ -162,6 +164,9 @@ func (c *Config) Check() error {
 			return fmt.Errorf("%w: user %s has no such level of self-trade prevention: %d", ErrConfig, u.Name, u.SelfLevel)
 		}
 		names[u.Name] = true
+	}
+	if err := c.Roll.check(); err != nil {
+		return err
 	}
 	s := sizes{orders: uint64(c.MaxOrders), users: uint64(c.MaxUsers)}
 	for i := range c.Instruments {

@@ -78,6 +78,17 @@ func (c *conns) busy() bool {
 	return false
 }
 
+// unsent says whether the kernel still has bytes of streams to send, and shuts down the connections it cannot send them on.
+func (c *conns) unsent(l *loop) bool {
+	for n := range c.all {
+		if cn := &c.all[n]; cn.used && cn.resting && !cn.cut && l.mono >= l.ending.until {
+			cn.cut = true
+			c.shut(l, int32(n), shutBoth)
+		}
+	}
+	return c.busy()
+}
+
 // complete deals with one completion.
 func (l *loop) complete(done *ring.Completion) {
 	c := &l.conns

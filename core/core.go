@@ -15,6 +15,7 @@
 //	feed.go     the public feed; how far readers of the journal may go
 //	gates.go    closing order entry for want of memory or disk
 //	inbox.go    received bytes, and whose turn it is
+//	day.go      the end of a trading day and the beginning of the next
 //	conns.go    connections as the kernel sees them; sessions that were lost
 //	operator.go what an operator may ask of a running venue
 //	files.go    segments
@@ -25,7 +26,6 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
-	"time"
 
 	"matcher/engine"
 	"matcher/feed"
@@ -276,7 +276,7 @@ func (l *loop) build(cfg *Config) (*found, error) {
 	for i := range uint64(slotCount) {
 		slots = append(slots, arena[l.files.slots+i*slotSize:][:slotSize])
 	}
-	l.writer = journal.NewWriter(journal.Config{ID: f.id, State: f.state, Slots: slots})
+	l.writer = journal.NewWriter(journal.Config{ID: f.id, State: f.state, Slots: slots, Lazy: cfg.Durability == Written})
 	return f, nil
 }
 
@@ -310,11 +310,4 @@ func (l *loop) shutdown() {
 			l.world.Close(int(fd))
 		}
 	}
-}
-
-// sessionID names a trading day's streams: YYMMDD and a count (rule 11.4).
-func sessionID(midnight uint64, count int) (id [10]byte) {
-	day := time.Unix(0, int64(midnight)).UTC()
-	copy(id[:], fmt.Sprintf("%s%04d", day.Format("060102"), count))
-	return id
 }

@@ -75,6 +75,7 @@ func (f *files) advance(l *loop) {
 	if f.switching || f.spare.fd < 0 || l.writer.InFlight() != 0 {
 		return
 	}
+	l.sync() // the header promises all that was written before it
 	f.switching = true
 	h := l.writer.Begin(f.spare.size)
 	h.Created = l.time

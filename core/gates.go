@@ -2,8 +2,8 @@ package core
 
 import "matcher/engine"
 
-// mayPass says whether there is stream memory for what time, lost connections and the end itself may still cause.
-func (l *loop) mayPass() bool { return l.gateway.Free() >= l.memory.time }
+// mayPass says whether there is a day open, and stream memory, for what time and lost connections may still cause.
+func (l *loop) mayPass() bool { return !l.ending.under && l.gateway.Free() >= l.memory.time }
 
 // short keeps enough stream memory for everything that must still be said: first it closes order entry, then it stops
 // reading. True: nothing more may be read.

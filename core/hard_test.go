@@ -118,15 +118,16 @@ func testRefusedStartChangesNothing(t *testing.T, backend Backend) {
 	}
 	before := list()
 	for name, spoil := range map[string]func(*Config){
-		"tick":      func(c *Config) { c.Instruments = []Instrument{c.Instruments[0]}; c.Instruments[0].Tick = 1 },
-		"bad":       func(c *Config) { c.Instruments = []Instrument{{Symbol: "BAD"}} },
-		"twice":     func(c *Config) { c.Users = append(c.Users[:len(c.Users):len(c.Users)], c.Users[0]) },
-		"users":     func(c *Config) { c.Users = append(c.Users[:len(c.Users):len(c.Users)], many(20)...) },
-		"segment":   func(c *Config) { c.Segment = 1 << 20 },
-		"sessions":  func(c *Config) { c.MaxSessions = 0 },
-		"memory":    func(c *Config) { c.StreamMemory = 1 << 20 },
-		"written":   func(c *Config) { c.Durability = Written },
-		"long name": func(c *Config) { c.Users = []User{{Name: "TOOLONG"}} },
+		"tick":       func(c *Config) { c.Instruments = []Instrument{c.Instruments[0]}; c.Instruments[0].Tick = 1 },
+		"bad":        func(c *Config) { c.Instruments = []Instrument{{Symbol: "BAD"}} },
+		"twice":      func(c *Config) { c.Users = append(c.Users[:len(c.Users):len(c.Users)], c.Users[0]) },
+		"users":      func(c *Config) { c.Users = append(c.Users[:len(c.Users):len(c.Users)], many(20)...) },
+		"segment":    func(c *Config) { c.Segment = 1 << 20 },
+		"sessions":   func(c *Config) { c.MaxSessions = 0 },
+		"memory":     func(c *Config) { c.StreamMemory = 1 << 20 },
+		"durability": func(c *Config) { c.Durability = 3 },
+		"roll":       func(c *Config) { c.Roll.At = 24 * time.Hour },
+		"long name":  func(c *Config) { c.Users = []User{{Name: "TOOLONG"}} },
 	} {
 		spoilt := c
 		spoil(&spoilt)
@@ -179,7 +180,7 @@ func TestExpiryWhenMemoryIsUsedUp(t *testing.T) { onEach(t, testExpiryWhenMemory
 
 func testExpiryWhenMemoryIsUsedUp(t *testing.T, backend Backend) {
 	c := configOn(t, backend)
-	c.MaxUsers, c.MaxOrders, c.StreamMemory, c.Durability = 8, 15_000, 10<<20, Async
+	c.MaxUsers, c.MaxOrders, c.StreamMemory, c.Durability = 8, 15_000, 12<<20, Async
 	s := open(t, c)
 	n := flooder(t, s, "U0")
 	go swallow(n)

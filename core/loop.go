@@ -82,6 +82,8 @@ type loop struct {
 	gatedBy uint8  // engine.GateXxx that this loop closed order entry for, 0 none
 	asked   bool   // an orderly end was asked for
 	patient uint64 // until when an orderly end waits for slow readers (mono)
+	rollAt  uint64 // engine time at which the day ends by the clock, 0: never
+	ending  ending
 	state   phase
 	err     error
 
@@ -135,6 +137,9 @@ func (l *loop) turn() {
 	l.work()
 	l.due()
 	l.shut()
+	if l.ending.under && l.state == serving {
+		l.nextDay()
+	}
 	l.seal()
 	l.submit()
 	l.release()
@@ -150,7 +155,7 @@ func (l *loop) clock() {
 
 // wait says how long the next turn may wait for the kernel. Only what can be acted on shortens it.
 func (l *loop) wait() ring.Wait {
-	w := ring.Wait{Policy: l.cfg.Wait, DiskBusy: l.cfg.Durability == Sync && l.writer.InFlight() != 0}
+	w := ring.Wait{Policy: l.cfg.Wait, DiskBusy: l.cfg.Durability != Async && l.writer.InFlight() != 0}
 	room := l.writer.Room()
 	if l.more || len(l.held) != 0 || l.conns.inbox.waiting != 0 && room && !l.blocked {
 		return w
@@ -161,6 +166,12 @@ func (l *loop) wait() ring.Wait {
 	}
 	if l.grace != 0 && room && l.mayPass() {
 		until = min(until, l.mono+l.grace-min(l.grace, l.time))
+	}
+	if l.rollAt != 0 && room && !l.ending.under {
+		until = min(until, l.mono+l.rollAt-min(l.rollAt, l.time))
+	}
+	if l.ending.under {
+		until = min(until, l.mono+lingerTime)
 	}
 	if l.cfg.Durability == Async && !l.writer.Empty() && l.writer.InFlight() < writesInFlight {
 		until = min(until, l.opened+lingerTime)
@@ -179,6 +190,10 @@ func (l *loop) wait() ring.Wait {
 func (l *loop) work() {
 	if l.state != serving {
 		l.conns.discard(l)
+		return
+	}
+	if l.ending.under { // whoever speaks now speaks to the next day
+		l.blocked = true
 		return
 	}
 	l.blocked = false
@@ -319,6 +334,9 @@ func (l *loop) due() {
 		l.cmd = engine.Command{Header: engine.Header{Kind: engine.KindTick}}
 		l.cmd.Tick().Due = at
 		l.apply(&l.cmd)
+	}
+	if l.rollAt != 0 && l.rollAt <= l.time && l.writer.Room() && l.state == serving && !l.ending.under {
+		l.endDay()
 	}
 	if l.grace != 0 && l.time >= l.grace {
 		l.missing()

@@ -22,6 +22,7 @@ const (
 	Resume          // an instrument
 	BreakTrade      // bust (rule 12.2)
 	CancelFor       // cancel on behalf of the owners (rule 12.4)
+	EndDay          // the trading day (rule 11.3); the next one begins, or the venue stops
 )
 
 // Request is what an operator asks of a running venue.
@@ -34,6 +35,7 @@ type Request struct {
 	Order  uint64        // CancelFor: the order with this reference, 0 all
 	Trade  engine.Bust   // BreakTrade: match, price, quantity, reason, instrument
 	Owners engine.Owners // BreakTrade: of the trade
+	Stop   bool          // EndDay: stop then; a day begins with the next start
 }
 
 // Refusal says why a request was not carried out. Nothing is journaled then.
@@ -49,6 +51,7 @@ const (
 	HaltedAlready
 	NotHalted
 	NoMemory // the streams have no memory left for what it would cause
+	NotToday // the trade is of another day
 )
 
 // Answer says what became of a request.
@@ -56,7 +59,7 @@ type Answer struct {
 	Refused  Refusal
 	Seq      uint64 // of the command, or, of Status, of the last one
 	Time     uint64 // of the command: ns since 1970
-	Canceled uint64 // orders cancelled on behalf
+	Canceled uint64 // orders cancelled on behalf, or expired with the day
 	Messages uint64 // to owners, whatever they say
 	Venue    Venue  // of Status
 }
@@ -97,6 +100,7 @@ func (s *Server) Operate(r *Request) (Answer, error) {
 const (
 	requestCells  = 1 // how many messages are behind it
 	requestVerb   = 2
+	requestStop   = 3 // 1: EndDay stops the venue
 	requestSymbol = 8
 	requestUser   = 16
 )
@@ -119,11 +123,14 @@ func (r *Request) messages() []byte {
 	case CancelFor:
 		c.Kind, c.Side = engine.KindCancelFor, r.Side
 		c.CancelFor().Order = r.Order
-	case Status:
+	case Status, EndDay:
 	}
 	var first [messageSize]byte
 	cells := c.Cells()
 	first[0], first[requestCells], first[requestVerb] = messageRequest, byte(len(cells)/messageSize), byte(r.Verb)
+	if r.Stop {
+		first[requestStop] = 1
+	}
 	copy(first[requestSymbol:requestUser], r.Symbol)
 	copy(first[requestUser:requestUser+6], r.User)
 	return append(first[:], cells...)
@@ -136,6 +143,7 @@ type desk struct {
 	have    int
 	waiting bool // a whole request is to be carried out
 	verb    Verb
+	stop    bool
 	symbol  [8]byte // zeros: none
 	user    [6]byte
 	cells   [2 * engine.CellSize]byte
@@ -159,7 +167,7 @@ var _ [messageSize]byte = [engine.CellSize]byte{} // a cell is a message
 // begin takes the first message of a request.
 func (d *desk) begin(m []byte) {
 	d.missing, d.have = int(m[requestCells]), 0
-	d.verb = Verb(m[requestVerb])
+	d.verb, d.stop = Verb(m[requestVerb]), m[requestStop] != 0
 	d.symbol, d.user = [8]byte(m[requestSymbol:]), [6]byte(m[requestUser:])
 }
 
@@ -188,12 +196,15 @@ func (l *loop) operate() {
 	case d.verb == Status:
 		d.answer.Seq, d.answer.Time = l.engine.Seq(), l.engine.Time()
 		l.survey(&d.answer.Venue)
+	case d.verb == EndDay:
+		l.carryOut(l.endDay)
+		l.ending.stop = d.stop
 	case l.gateway.Free() < l.memory.cancels:
 		d.answer.Refused = NoMemory
 	default:
 		d.answer.Refused = l.resolve(&l.cmd)
 		if d.answer.Refused == Done {
-			l.carryOut()
+			l.carryOut(func() { l.apply(&l.cmd) })
 		}
 	}
 	if d.told == notAsked {
@@ -223,6 +234,8 @@ func (l *loop) resolve(c *engine.Command) Refusal {
 		switch m := c.Bust().Match; {
 		case m == 0 || m > l.engine.Fills(): // every execution has a number, from 1
 			return NoMatch
+		case !l.engine.OfToday(m):
+			return NotToday
 		case !l.engine.Bustable(m):
 			return BrokenAlready
 		}
@@ -240,17 +253,17 @@ func (l *loop) resolve(c *engine.Command) Refusal {
 }
 
 // carryOut applies the command and works out what to answer.
-func (l *loop) carryOut() {
+func (l *loop) carryOut(apply func()) {
 	d := &l.desk
-	l.apply(&l.cmd)
+	apply()
 	a := &d.answer
 	a.Seq, a.Time, a.Messages = l.cmd.Seq, l.cmd.Time, uint64(len(l.events))
 	for i := range l.events {
-		if ev := &l.events[i]; ev.Kind == 'C' && ev.Reason == 'S' {
+		if ev := &l.events[i]; ev.Kind == 'C' && (ev.Reason == 'S' || ev.Reason == 'E') {
 			a.Canceled++
 		}
 	}
-	if l.cfg.Durability == Sync {
+	if l.cfg.Durability != Async {
 		d.told = inOpenBlock
 		if l.writer.Empty() { // the command has just filled its block
 			d.sealed(l.writer.Appended())

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"sync/atomic"
 
 	"matcher/engine"
@@ -123,19 +122,27 @@ func (l *loop) publicView(j *replay.Journal) {
 	}
 }
 
-// instrument keeps the terms of an instrument that the engine has just taken: it has no use for telling them.
+// instrument keeps the terms of an instrument that the engine has just taken, or changes between days: it has no use for
+// telling them.
 func (l *loop) instrument(cmd *engine.Command) {
 	if cmd.Kind != engine.KindInstrument {
 		return
-	}
-	if int(l.engine.Lookup(cmd.AsInstrument().Symbol)) != len(l.terms)+1 {
-		return // ignored: a second one of its name, or one that does not fit
 	}
 	t := engine.Terms{}
 	if cmd.Flags&engine.FlagExtension != 0 {
 		t = *cmd.Terms()
 	}
-	l.terms = append(l.terms, t)
+	switch index := int(l.engine.Lookup(cmd.AsInstrument().Symbol)); {
+	case index == len(l.terms)+1:
+		l.terms = append(l.terms, t)
+	case index != 0 && !l.dayOpen():
+		l.terms[index-1] = t
+	} // else ignored: a second one of its name, or one that does not fit
+}
+
+func (l *loop) dayOpen() bool {
+	_, open := l.engine.Today()
+	return open
 }
 
 // plan works out the reserves and checks, before anything is written, that the configuration fits what was recovered.
@@ -149,6 +156,9 @@ func (l *loop) plan(cfg *Config) error {
 		}
 	}
 	s := sizes{orders: orders, users: users}
+	l.clock()
+	l.time = max(l.time, l.engine.Time())
+	between := !l.dayOpen() || l.overdue() // a day begins with this start
 	defined := l.engine.Instruments()
 	for i := range l.terms {
 		s.define(&defined[i+1], &l.terms[i])
@@ -160,9 +170,11 @@ func (l *loop) plan(cfg *Config) error {
 			s.add(&cfg.Instruments[i])
 			continue
 		}
-		was := defined[index]
-		was.Header = d.Header
-		if was != *d.AsInstrument() || l.terms[index-1] != *d.Terms() {
+		switch {
+		case l.same(index, d):
+		case between:
+			s.define(d.AsInstrument(), d.Terms()) // beside the old one: the bound is for both
+		default:
 			return fmt.Errorf("%w: instrument %s is not as the journal has it; it can be changed between days only",
 				ErrConfig, cfg.Instruments[i].Symbol)
 		}
@@ -214,12 +226,9 @@ func (l *loop) begin(cfg *Config, f *found) error {
 	if l.err != nil {
 		return l.err
 	}
-	l.disk = "journal " + cfg.Journal
-	if cfg.Durability == Async {
-		l.disk += ", async: a crash loses the last milliseconds"
-	} else {
-		l.disk += ", sync"
-	}
+	l.disk = "journal " + cfg.Journal + [...]string{
+		", sync", ", written: a power cut loses the last of it", ", async: a crash loses the last milliseconds",
+	}[cfg.Durability]
 	if !first.direct {
 		l.disk += ", buffered: this file system has no O_DIRECT"
 	}
@@ -229,12 +238,7 @@ func (l *loop) begin(cfg *Config, f *found) error {
 	if err := l.define(cfg, f); err != nil {
 		return err
 	}
-	for l.err == nil && (!l.writer.Empty() || l.writer.Pending() != 0 || l.writer.InFlight() != 0) {
-		if !l.writer.Empty() {
-			l.close(0)
-		}
-		l.drain() // nobody is let in before the venue is durable
-	}
+	l.harden() // nobody is let in before the venue is durable
 	l.release()
 	if cfg.Durability == Async {
 		l.reached.Store(everything)
@@ -245,7 +249,8 @@ func (l *loop) begin(cfg *Config, f *found) error {
 }
 
 // define gives the engine what the configuration says, as commands: at the birth of a journal all of it, later what is new.
-// A birth that was cut short goes on where it ended.
+// A birth that was cut short goes on where it ended. If no day is open, or the one that is should have ended, a day begins,
+// and with it what has changed of the instruments.
 func (l *loop) define(cfg *Config, f *found) error {
 	if l.engine.Limits().MaxOrders == 0 {
 		c := engine.Command{Header: engine.Header{Kind: engine.KindRules}}
@@ -253,22 +258,26 @@ func (l *loop) define(cfg *Config, f *found) error {
 		r.Version, r.MaxOrders, r.MaxUsers = 1, cfg.MaxOrders, cfg.MaxUsers
 		l.sequence(&c)
 	}
-	if _, open := l.engine.Today(); open {
+	open := l.dayOpen()
+	if open {
 		l.restarted(cfg, f)
+	}
+	if l.overdue() {
+		l.endDay()
+		l.ending = ending{} // nobody is connected who would have to hear of it
 	}
 	if err := l.instruments(cfg); err != nil {
 		return err
 	}
 	l.users(cfg)
-	if _, open := l.engine.Today(); !open {
-		midnight := l.time / 86_400_000_000_000 * 86_400_000_000_000
-		c := engine.Command{Header: engine.Header{Kind: engine.KindDay}}
-		d := c.Day()
-		d.Midnight, d.Session, d.Event = midnight, sessionID(midnight, 1), 'S'
-		d.Secret = l.random()
-		l.sequence(&c)
+	if !l.dayOpen() {
+		l.begins()
+	}
+	if !open {
 		l.restarted(cfg, f)
 	}
+	day, _ := l.engine.Today()
+	l.rollAt = cfg.Roll.after(day.Time)
 	if l.engine.Gated() {
 		c := engine.Command{Header: engine.Header{Kind: engine.KindGate}}
 		l.sequence(&c) // what closed it is judged anew
@@ -286,14 +295,13 @@ func (l *loop) sequence(c *engine.Command) {
 	}
 }
 
-// restarted journals the new epoch. After an unclean end of an async epoch what clients saw may be lost, so the streams
+// restarted journals the new epoch. After an unclean end of an epoch that was not `sync`, what clients saw may be lost, so the streams
 // begin again under another session id (rule 11.8).
 func (l *loop) restarted(cfg *Config, f *found) {
 	day, _ := l.engine.Today()
 	session := day.Session
-	if _, mode := l.engine.Epoch(); Durability(mode) != Sync && f.state.Flags&journal.FlagSeal == 0 {
-		count, _ := strconv.Atoi(string(session[6:]))
-		session = sessionID(day.Midnight, count+1)
+	if _, mode := l.engine.Epoch(); Durability(mode) != Sync && f.state.Flags&journal.FlagSeal == 0 && day.Seq <= f.state.Seq {
+		session = nextSession(session) // a day that this start has begun has a new one already
 	}
 	c := engine.Command{Header: engine.Header{Kind: engine.KindRestart}}
 	r := c.Restart()
@@ -301,12 +309,12 @@ func (l *loop) restarted(cfg *Config, f *found) {
 	l.sequence(&c)
 }
 
-// instruments defines those that are new.
+// instruments defines those that are new, and between days those that have changed.
 func (l *loop) instruments(cfg *Config) error {
 	for i := range cfg.Instruments {
 		c := cfg.Instruments[i].definition()
 		symbol := c.AsInstrument().Symbol
-		if l.engine.Lookup(symbol) != 0 {
+		if index := l.engine.Lookup(symbol); index != 0 && (l.dayOpen() || l.same(index, c)) {
 			continue
 		}
 		l.sequence(c)
@@ -316,6 +324,13 @@ func (l *loop) instruments(cfg *Config) error {
 		}
 	}
 	return nil
+}
+
+// same says whether an instrument is defined as a command would define it.
+func (l *loop) same(index uint16, c *engine.Command) bool {
+	was := l.engine.Instruments()[index]
+	was.Header = c.Header
+	return was == *c.AsInstrument() && l.terms[index-1] == *c.Terms()
 }
 
 // users defines accounts that are new or changed and lets all of them log in. Accounts that the configuration does not

@@ -61,17 +61,20 @@ func (s *sizes) command() uint64 {
 	return n + (s.users+1)*gateway.ChunkSize
 }
 
+// end returns how much the end of a day can take: every order expires, every user is told.
+func (s *sizes) end() uint64 { return s.orders*gateway.CanceledMemory + (s.users+1)*gateway.ChunkSize }
+
 // reserves are the marks of stream memory below which less and less is let in. No command is carried out that could find
 // no memory for its answers.
 type reserves struct {
 	entry   uint64 // below it order entry closes
 	cancels uint64 // below it nothing is read: what rests may still all be cancelled by time or by the loss of connections
-	time    uint64 // below it not even time passes
+	time    uint64 // below it not even time passes; what is left then is for the end of the day
 }
 
 // reserves works out the marks.
 func (s *sizes) reserves() (r reserves) {
-	r.time = s.command()
+	r.time = s.command() + s.end()
 	r.cancels = r.time + s.orders*gateway.CanceledMemory + 1<<20
 	r.entry = r.cancels + s.command()
 	return r

@@ -330,6 +330,25 @@ func (g *Gateway) Connected(user uint16) bool {
 	return int(user) < len(g.streams.users) && g.streams.users[user].conn >= 0
 }
 
+// Live says whether anybody is logged in.
+func (g *Gateway) Live() bool {
+	for i := range g.conns {
+		if g.conns[i].state == live {
+			return true
+		}
+	}
+	return false
+}
+
+// Cut ends every session whose client has not taken its last messages.
+func (g *Gateway) Cut() {
+	for c := range g.conns {
+		if cn := &g.conns[c]; cn.state == live {
+			g.finish(int32(c), cn)
+		}
+	}
+}
+
 // Closes says whether there is something for Closing to tell.
 func (g *Gateway) Closes() bool { return len(g.closing) != 0 }
 

@@ -28,7 +28,9 @@ type Writer struct {
 	begun    bool     // Begin has been called: there is a segment of this epoch
 	state    State    // behind the last block handed out
 	end      Position // of the last closed block
-	released Position // everything below it is durable, and not the beginning of a run
+	released Position // everything below it is durable (of a lazy writer: written), and not the beginning of a run
+	lazy     bool
+	synced   Position // of a lazy writer: everything below it is durable
 	firstSeq uint64   // of the open block
 }
 
@@ -43,6 +45,7 @@ type slot struct {
 type Config struct {
 	ID    ID
 	State State    // Position and Seq go on from here; Epoch is the epoch of all blocks
+	Lazy  bool     // Written means no more than that: a power cut may take it away. Blocks promise what was Synced
 	Slots [][]byte // at least 2; each a multiple of 4096 bytes, at most MaxBlock; not looked at before they are used
 }
 
@@ -56,7 +59,7 @@ func NewWriter(c Config) *Writer {
 	}
 	w := &Writer{
 		at: BlockHeaderSize, seq: c.State.Seq, time: c.State.Time, slots: make([]slot, len(c.Slots)),
-		id: c.ID, state: c.State, end: c.State.Position, released: c.State.Position,
+		id: c.ID, state: c.State, end: c.State.Position, released: c.State.Position, lazy: c.Lazy, synced: c.State.Position,
 	}
 	for i, memory := range c.Slots {
 		if len(memory) == 0 || len(memory)%BlockUnit != 0 || len(memory) > MaxBlock {
@@ -163,13 +166,14 @@ func (w *Writer) Pending() int {
 }
 
 // Begin returns the header of the next segment, which goes on where the last block handed out ended; Created is left to
-// the caller. Everything handed out before must have been Written: then a valid header proves that the segment before it
-// is complete. The header must be durable before a block is written behind it. Size is the file's, header included.
+// the caller. Everything handed out before must have been Written and, by a lazy writer, made durable: then a valid header
+// proves that the segment before it is complete. The header must be durable before a block is written behind it. Size is the file's, header included.
 func (w *Writer) Begin(size uint64) SegmentHeader {
 	if w.InFlight() != 0 {
 		panic("journal: segment begun while blocks of the one before it are being written")
 	}
 	w.begun = true
+	w.Synced()
 	w.state.Segment++
 	return SegmentHeader{
 		ID: w.id, Segment: w.state.Segment, Epoch: w.state.Epoch, First: w.state.Position, FirstSeq: w.state.Seq + 1,
@@ -191,6 +195,9 @@ func (w *Writer) Next() (Block, bool) {
 	s := &w.slots[i]
 	h := &s.header
 	h.Promise, h.Chain = w.released, w.state.Chain
+	if w.lazy {
+		h.Promise = w.synced
+	}
 	block := s.memory[:h.Length]
 	h.encode(block)
 	w.state.follow(h)
@@ -226,7 +233,10 @@ func (w *Writer) Written(slot int) Position {
 	return w.released
 }
 
-// Durable returns the position below which everything is durable and may be acknowledged. It never lies inside a run of
+// Synced says, of a lazy writer, that everything Written is durable.
+func (w *Writer) Synced() { w.synced = w.released }
+
+// Durable returns the position below which everything is durable (of a lazy writer: written) and may be acknowledged. It never lies inside a run of
 // blocks with FlagMore: it passes a run when the last block of the run, and all before it, are durable.
 func (w *Writer) Durable() Position { return w.released }
 

@@ -21,7 +21,7 @@ import (
 )
 
 // adminWords are the forms of admin.
-const adminWords = "status, halt SYMBOL, resume SYMBOL, bust MATCH, or cancel [--user U] [--symbol S] [--side B|S] [--order N]"
+const adminWords = "status, halt SYMBOL, resume SYMBOL, bust MATCH, cancel [--user U] [--symbol S] [--side B|S] [--order N], or end-of-day [--stop]"
 
 // adminVerb asks something of a running server, as its operator.
 func adminVerb(ctx context.Context, e *env, args []string) error {
@@ -34,11 +34,11 @@ func adminVerb(ctx context.Context, e *env, args []string) error {
 	if len(words) == 0 {
 		return &fault{Code: "E4003", What: "matcher admin needs " + adminWords, Fix: "matcher admin status"}
 	}
-	least := map[string]int{"status": 0, "halt": 1, "resume": 1, "bust": 1, "cancel": 0}
+	least := map[string]int{"status": 0, "halt": 1, "resume": 1, "bust": 1, "cancel": 0, "end-of-day": 0}
 	n, ok := least[words[0]]
 	if !ok {
 		f := &fault{Code: "E4005", What: fmt.Sprintf("matcher admin cannot %q", words[0]), Why: adminWords, Fix: "matcher admin --help"}
-		if near := nearest(words[0], []string{"status", "halt", "resume", "bust", "cancel"}); near != "" {
+		if near := nearest(words[0], []string{"status", "halt", "resume", "bust", "cancel", "end-of-day"}); near != "" {
 			f.Why, f.Or = "did you mean "+near+"?", adminWords
 		}
 		return f
@@ -62,7 +62,7 @@ type administration struct {
 	file, journal              string
 	reason, user, symbol, side string
 	order                      uint64
-	all, asJSON                bool
+	all, asJSON, stop          bool
 	patience                   time.Duration
 }
 
@@ -76,6 +76,7 @@ func (a *administration) flags() {
 	fs.StringVar(&a.side, "side", "", "cancel: orders of this side, B or S")
 	fs.Uint64Var(&a.order, "order", 0, "cancel: the order with this reference (order= of its accepted line)")
 	fs.BoolVar(&a.all, "all", false, "cancel: every order there is")
+	fs.BoolVar(&a.stop, "stop", false, "end-of-day: the server stops then; the next day begins with its next start")
 	fs.DurationVar(&a.patience, "timeout", 10*time.Second, "how long to wait for the answer")
 	fs.BoolVar(&a.asJSON, "json", false, "print an object")
 }
@@ -84,6 +85,7 @@ func (a *administration) flags() {
 func (a *administration) only(word string) error {
 	has := map[string][]string{
 		"halt": {"reason"}, "resume": {"reason"}, "bust": {"reason"}, "cancel": {"user", "symbol", "side", "order", "all"},
+		"end-of-day": {"stop"},
 	}[word]
 	has = append(has, "config", "journal", "timeout", "json")
 	var wrong *fault
@@ -155,6 +157,8 @@ func (a *administration) request(ctx context.Context, words []string) (*deskRequ
 		}
 		ask.Trade, err = findTrade(ctx, a.journal, match)
 		return ask, err
+	case "end-of-day":
+		ask.Stop = a.stop
 	case "cancel":
 		return ask, a.filters(ask)
 	}
@@ -255,6 +259,8 @@ func (a *administration) refused(ask *deskRequest, answer *deskAnswer) error {
 		return noTrade(a.journal, ask.Trade.Match)
 	case "E2013":
 		f.What, f.Why = fmt.Sprintf("trade %d is broken already", ask.Trade.Match), "a trade is broken once"
+	case "E2014":
+		f.What, f.Why = fmt.Sprintf("trade %d is of another day", ask.Trade.Match), "only trades of the current day can be broken"
 	case "E2015":
 		f.What, f.Fix = ask.Symbol+" is halted already", "matcher admin resume "+ask.Symbol
 		if ask.Verb == "resume" {
@@ -276,6 +282,8 @@ func (w *deskAnswer) text(ask *deskRequest) string {
 		return "resumed " + ask.Symbol + ": " + told
 	case "bust":
 		return fmt.Sprintf("broke trade %d: %s", ask.Trade.Match, told)
+	case "end-of-day":
+		return fmt.Sprintf("ended the trading day: %s expired, %s", count(int(w.Canceled), "order"), told)
 	case "cancel":
 		return fmt.Sprintf("canceled %s: %s", count(int(w.Canceled), "order"), told)
 	}

@@ -106,7 +106,7 @@ func (b *bench) flags() {
 	fs.Uint8Var(&b.decimals, "decimals", 4, "decimals of prices, where no configuration says")
 	fs.Uint32Var(&b.quantity, "qty", 100, "lots of an order")
 	fs.Uint32Var(&b.firstRef, "first-ref", 0, "first UserRefNum; 0: ask the server with an Account Query")
-	fs.StringVar(&b.durability, "durability", "sync", "of a server of our own: sync or async")
+	fs.StringVar(&b.durability, "durability", "sync", "of a server of our own: sync, written or async")
 	fs.StringVar(&b.backend, "backend", "auto", "of a server of our own: auto, uring or portable")
 	fs.StringVar(&b.wait, "wait", "adaptive", "of a server of our own: spin, adaptive or block")
 	fs.StringVar(&b.journal, "journal", "", "of a server of our own: make its temporary directory here, on the disk to be measured")

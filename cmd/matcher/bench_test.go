@@ -197,7 +197,7 @@ func TestBenchArguments(t *testing.T) {
 		{"E4004", "--mix cancel=50,bust=1"},
 		{"E4004", "--mix cancel=50"},
 		{"E4004", "--price 0.01"},
-		{"E4004", "--durability written"},
+		{"E4004", "--durability wet"},
 		{"E4004", "--to 127.0.0.1:1 --user A --clients 2"},
 		{"E4004", "--to 127.0.0.1:1 --user A# --clients 11"},
 		{"E4003", "--to 127.0.0.1:1"},

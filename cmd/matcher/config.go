@@ -92,6 +92,8 @@ func serverSettings() []setting {
 		{"session.recovery_grace", false, func(c *config, s string) *unfit {
 			return setDuration(&c.core.RecoveryGrace, s, 0, time.Hour)
 		}},
+		{"day.roll", false, setRoll},
+		{"day.utc_offset", false, setOffset},
 		{"auth.users", true, func(c *config, s string) *unfit { return setPath(&c.users, s) }},
 		{"auth.secret", true, func(c *config, s string) *unfit { return setPath(&c.secret, s) }},
 	}

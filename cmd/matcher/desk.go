@@ -26,12 +26,13 @@ const deskName = "admin.sock"
 
 // deskRequest is a line that comes in. Numbers of instruments and users are those of the journal.
 type deskRequest struct {
-	Verb   string    `json:"verb"` // status, halt, resume, bust, cancel
+	Verb   string    `json:"verb"` // status, halt, resume, bust, cancel, end-of-day
 	Symbol string    `json:"symbol,omitempty"`
 	Reason string    `json:"reason,omitempty"`
 	User   string    `json:"user,omitempty"`
 	Side   string    `json:"side,omitempty"`
 	Order  uint64    `json:"order,omitempty"`
+	Stop   bool      `json:"stop,omitempty"` // end-of-day: the server stops then
 	Trade  *tradeRow `json:"trade,omitempty"`
 }
 
@@ -82,7 +83,7 @@ type venueRow struct {
 func refusals() map[core.Refusal]string {
 	return map[core.Refusal]string{
 		core.NoMemory: "E2009", core.NoInstrument: "E2010", core.NoUser: "E2011", core.NoMatch: "E2012", core.BrokenAlready: "E2013",
-		core.HaltedAlready: "E2015", core.NotHalted: "E2015",
+		core.NotToday: "E2014", core.HaltedAlready: "E2015", core.NotHalted: "E2015",
 	}
 }
 
@@ -223,6 +224,8 @@ func (q *deskRequest) request() (core.Request, error) {
 		r.Verb = core.Halt
 	case "resume":
 		r.Verb = core.Resume
+	case "end-of-day":
+		r.Verb, r.Stop = core.EndDay, q.Stop
 	case "cancel":
 		r.Verb = core.CancelFor
 		if q.Side != "" {

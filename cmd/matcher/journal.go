@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"matcher/engine"
@@ -20,6 +21,7 @@ import (
 func journalVerb(ctx context.Context, e *env, args []string) error {
 	flags := newFlags("journal")
 	asJSON := flags.Bool("json", false, "print JSON, an object a line")
+	day := flags.String("day", "", "dump: of this trading day only: YYMMDD, or a session id")
 	words, err := parse(flags, args, 2, 2)
 	if err != nil {
 		return err
@@ -47,7 +49,7 @@ func journalVerb(ctx context.Context, e *env, args []string) error {
 		return journalFault(dir, err)
 	}
 	defer func() { _ = r.Close() }()
-	return do(&reading{ctx: ctx, e: e, dir: dir, journal: r, asJSON: *asJSON})
+	return do(&reading{ctx: ctx, e: e, dir: dir, journal: r, asJSON: *asJSON, day: *day})
 }
 
 // journalFault explains what is wrong with a journal, or why it cannot be read.
@@ -70,6 +72,7 @@ type reading struct {
 	dir     string
 	journal *journal.Reader
 	asJSON  bool
+	day     string // dump: what the session ids of the day begin with, "" all days
 	sums    sums
 }
 
@@ -119,16 +122,37 @@ func (r *reading) dump() (err error) {
 	out := bufio.NewWriter(r.e.Stdout)
 	defer func() { err = errors.Join(err, out.Flush()) }()
 	line := cellLine{asJSON: r.asJSON}
+	session, found := "", false
 	if err := r.each(func(cell []byte) error {
+		if session = sessionOf(cell, session); !strings.HasPrefix(session, r.day) {
+			return nil
+		}
+		found = true
 		_, err := out.Write(line.of(cell))
 		return err
 	}); err != nil {
 		return err
 	}
+	if !found && r.day != "" {
+		return &fault{Code: "E4005", What: fmt.Sprintf("%s has no trading day %s", r.dir, r.day), Why: "a day is YYMMDD, or a session id", Fix: "matcher journal dump " + quoteAll([]string{r.dir}) + " | grep ^day"}
+	}
 	if note := tornNote(r.journal.Torn()); note != "" {
 		_, err = fmt.Fprintf(r.e.Stderr, "%s: %s\n", r.dir, note)
 	}
 	return err
+}
+
+// sessionOf returns the session that a cell belongs to, given that of the cell before it. What stands before the first day
+// belongs to none.
+func sessionOf(cell []byte, before string) string {
+	var cmd engine.Command
+	if kind := engine.Kind(cell[0]); kind != engine.KindDay && kind != engine.KindRestart || cmd.Load(cell) == 0 {
+		return before
+	}
+	if cmd.Kind == engine.KindRestart {
+		return string(cmd.Restart().Session[:])
+	}
+	return string(cmd.Day().Session[:])
 }
 
 // scan reads the journal to its end; damage is told on stdout too, as JSON, so that a program gets one object in any case.

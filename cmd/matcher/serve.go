@@ -81,7 +81,7 @@ func settingFlags(fs *pflag.FlagSet) func() []entry {
 	for _, f := range [...]struct{ name, key, usage string }{
 		{"listen", "listen", "host:port; port 0 lets the kernel choose"},
 		{"journal", "journal.dir", "directory of the journal"},
-		{"durability", "journal.durability", "sync or async"},
+		{"durability", "journal.durability", "sync, written or async"},
 		{"cpu", "core.cpu", "number, auto or none"},
 		{"wait", "core.wait", "spin, adaptive or block"},
 		{"backend", "core.backend", "auto, uring or portable"},

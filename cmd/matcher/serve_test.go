@@ -305,7 +305,6 @@ func TestServeFaults(t *testing.T) {
 		{"address of another machine", []string{"--listen", "192.0.2.1:0", "--cpu", "none"}, 4, "error E1009: "},
 		{"flag value", []string{"--wait", "sipn"}, 3, "error E4104: --wait: core.wait = \"sipn\" cannot be used"},
 		{"backend", []string{"--backend", "epoll"}, 3, "error E4104: --backend: core.backend = \"epoll\" cannot be used"},
-		{"comes later", []string{"--durability", "written"}, 3, "error E4106: --durability: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := matcher("", small(), append([]string{"serve", "-c", file}, c.args...)...)

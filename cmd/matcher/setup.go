@@ -30,7 +30,8 @@ stream_memory = "2GiB"         # what the day's answers of all users may take; i
 
 [journal]
 dir = "data"
-durability = "sync"            # sync: an answer leaves when its order is safe on disk | async: at once
+durability = "sync"            # sync: an answer leaves when its order is safe on disk | written: when it is written, which a
+                               # power cut may undo | async: at once, which any crash may undo
 segment = "256MiB"             # size of a journal file
 
 [session]
@@ -43,6 +44,10 @@ max_open_orders = 0            # what follows holds for every user that has none
 max_open_stops = 0             # pending stop orders
 rate = 0                       # orders and replaces a second; more are rejected (0x29), cancels never are
 burst = 100                    # so many of them may come at once
+
+[day]
+# roll = "00:00"               # when a trading day ends and the next begins; without it: matcher admin end-of-day
+# utc_offset = "+00:00"        # of that time, and of the dates of days
 
 [feed]
 to = ""                        # where the public feed goes: ITCH 5.0 on MoldUDP64, "239.192.14.1:9010"; several between commas; "": off
@@ -188,8 +193,5 @@ func (c *config) identities(create bool) error {
 
 // durabilityName is the word of the configuration.
 func durabilityName(d core.Durability) string {
-	if d == core.Async {
-		return "async"
-	}
-	return "sync"
+	return [...]string{core.Sync: "sync", core.Written: "written", core.Async: "async"}[d]
 }

@@ -85,15 +85,34 @@ func setDurability(c *config, s string) *unfit {
 	switch s {
 	case "sync":
 		c.core.Durability = core.Sync
+	case "written":
+		c.core.Durability = core.Written
 	case "async":
 		c.core.Durability = core.Async
-	case "written":
-		u := later("written (an answer leaves once the kernel has the journal's bytes) comes later")
-		u.fix = "sync"
-		return u
 	default:
-		return oneOf(s, "sync", "async")
+		return oneOf(s, "sync", "written", "async")
 	}
+	return nil
+}
+
+// setRoll takes the time of day at which a trading day ends.
+func setRoll(c *config, s string) *unfit {
+	at, err := time.Parse("15:04", s)
+	if err != nil {
+		return &unfit{code: "E4104", why: "a time of day, HH:MM; leave the key out and days end by hand only", fix: "00:00"}
+	}
+	c.core.Roll.Daily, c.core.Roll.At = true, time.Duration(at.Hour())*time.Hour+time.Duration(at.Minute())*time.Minute
+	return nil
+}
+
+// setOffset takes how far local time is from UTC.
+func setOffset(c *config, s string) *unfit {
+	t, err := time.Parse("-07:00", s)
+	if err != nil {
+		return &unfit{code: "E4104", why: "how far local time is ahead of UTC, +HH:MM or -HH:MM; no daylight saving", fix: "+00:00"}
+	}
+	_, seconds := t.Zone()
+	c.core.Roll.Offset = time.Duration(seconds) * time.Second
 	return nil
 }
 
