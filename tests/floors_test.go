@@ -33,7 +33,7 @@ var floors = map[string][]string{
 	"client/feed":   {"client", "wire/itch", "wire/mold"},
 	"snapshot":      {"gateway", "feed", "replay", "engine", "journal", "ring", "wire/soupbin"},
 	"core":          {"snapshot", "gateway", "feed", "engine", "journal", "ring", "replay"},
-	"cmd/matcher":   {"core", "snapshot", "relay", "feed", "replay", "client", "engine", "book", "journal", "ring", "wire/ouch", "wire/soupbin", "wire/itch"},
+	"cmd/matcher":   {"core", "snapshot", "relay", "feed", "replay", "client", "client/feed", "client/market", "engine", "book", "journal", "ring", "wire/ouch", "wire/soupbin", "wire/itch"},
 	"tests/twin":    {"engine"},
 }
 

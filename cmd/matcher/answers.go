@@ -30,6 +30,7 @@ type answer struct {
 	Code      string `json:"code,omitempty"` // of a reject: 0x and two digits
 	Reason    string `json:"reason,omitempty"`
 	Time      uint64 `json:"time,omitempty"` // ns since midnight
+	Seq       uint64 `json:"seq,omitempty"`  // of the message, where it is asked for
 }
 
 // text is the answer as one line.
@@ -52,6 +53,7 @@ func (a *answer) text() string {
 		{"match", a.Match},
 		{"liquidity", a.Liquidity},
 		{"reason", a.why()},
+		{"seq", a.Seq},
 	} {
 		if f.value != "" && f.value != uint32(0) && f.value != uint64(0) {
 			fmt.Fprintf(&b, " %s=%v", f.name, f.value)
@@ -104,6 +106,8 @@ func (t *totals) count(message any) {
 // goroutine.
 type answers struct {
 	instrument func(symbol string) *core.Instrument
+	only       string // symbol: what is not known to be about it is not printed; empty: all is
+	sequence   uint64 // of the message that is told; 0: not asked for
 	print      bool
 	asJSON     bool
 	out        io.Writer
@@ -129,6 +133,10 @@ func (as *answers) tell(user string, message any) {
 		return
 	}
 	a := as.read(user, message)
+	a.Seq = as.sequence
+	if in := as.orders[order{user, a.Ref}]; as.only != "" && (in == nil || in.Symbol != as.only) {
+		return
+	}
 	if as.asJSON {
 		as.err = json.NewEncoder(as.out).Encode(a)
 		return

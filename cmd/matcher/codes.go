@@ -140,5 +140,7 @@ no OUCH message. What was sent before may have been executed; sending it again w
 		{"E5006", exitConnection, "what came back is not OUCH 5.0 over SoupBinTCP", `The address is of something else than an order entry port, or of a venue with another version of the protocol.`},
 		{"E5007", exitConnection, "no server is at work on that journal", `matcher admin reaches a server through the socket admin.sock in the directory of its journal, which a server takes away when
 it stops. Name the server's configuration with -c, or the directory with --journal.`},
+		{"E5008", exitConnection, "the feed cannot be followed", `A message of the feed is about an order that the books do not have, or takes more from one than there is. That is a fault of
+the venue or of matcher: please report it, with the number of the message and the stream ('matcher watch trades --json').`},
 	}
 }

@@ -45,6 +45,7 @@ func verbs() []verb {
 		{"admin", "status | halt|resume SYMBOL | bust MATCH | cancel ...", "what only an operator may ask of a running server", adminVerb},
 		{"send", "buy|sell QTY SYMBOL PRICE | cancel | replace | query | -f FLOW", "send orders and print the answers", sendVerb},
 		{"bench", "[--to ADDR] [--rate N]", "load a server by a clock and measure every answer", benchVerb},
+		{"watch", "book|trades|orders [SYMBOL]", "follow the feed, or what becomes of one's orders", watchVerb},
 		{"replay", "DIR|FILE.itch50", "run a journal, or an ITCH file, once more", replayVerb},
 		{"journal", "info|verify|dump DIR", "read a journal, cell by cell", journalVerb},
 		{"snapshot", "create|ls|verify DIR", "keep the state beside the journal, so that a start need not read all of it", snapshotVerb},

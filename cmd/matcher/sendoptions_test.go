@@ -162,7 +162,7 @@ func TestAnswersInWords(t *testing.T) {
 
 // TestSendEveryInstruction sends each of them to a server and holds what it answers.
 func TestSendEveryInstruction(t *testing.T) {
-	_, file, r := market(t)
+	_, file, r := opened(t)
 	alice := func(code int, args ...string) string {
 		return as(t, code, r, "ALICE", aliceKey, append(args, "-c", file)...).stdout
 	}

@@ -92,8 +92,8 @@ const (
 	bobKey   = "canaryb2"
 )
 
-// market makes a venue with ALICE and BOB, and starts it.
-func market(t *testing.T) (dir, file string, r running) {
+// opened makes a venue with ALICE and BOB, and starts it.
+func opened(t *testing.T) (dir, file string, r running) {
 	t.Helper()
 	dir, file = venue(t)
 	for user, key := range map[string]string{"ALICE": aliceKey, "BOB": bobKey} {
@@ -133,7 +133,7 @@ func wants(t *testing.T, got string, lines ...string) {
 }
 
 func TestServeAndSend(t *testing.T) {
-	dir, file, r := market(t)
+	dir, file, r := opened(t)
 
 	o := as(t, 0, r, "alice", aliceKey, "sell", "100", "AAPL", "187.25")
 	wants(t, o.stdout, "ALICE  accepted  ref=1 side=sell qty=100 symbol=AAPL price=187.2500 tif=day order=1\n")
@@ -211,7 +211,7 @@ func noCanary(t *testing.T, path string) {
 }
 
 func TestSendFlow(t *testing.T) {
-	dir, file, r := market(t)
+	dir, file, r := opened(t)
 	flow, keys := filepath.Join(dir, "day.flow"), filepath.Join(dir, "keys")
 	write := func(name, text string) {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
