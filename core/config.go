@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 
 	"matcher/engine"
@@ -61,10 +62,15 @@ type Config struct {
 	Users       []User
 	Secret      [32]byte // key of the HMAC over user names and keys
 
-	LoginTimeout  time.Duration // from the connection to a whole Login Request
-	ClientTimeout time.Duration // silence after which a client counts as gone
-	Heartbeat     time.Duration // the server's own silence before it sends a heartbeat
-	RecoveryGrace time.Duration // after a start: how long users have to come back before their orders are cancelled (rule 9.9)
+	LoginTimeout  time.Duration  // from the connection to a whole Login Request
+	ClientTimeout time.Duration  // silence after which a client counts as gone
+	Heartbeat     time.Duration  // the server's own silence before it sends a heartbeat
+	StallTimeout  time.Duration  // how long a client may leave what it is sent unread, 0 for ever
+	MaxBehind     uint64         // bytes that a client may fall behind, 0 no limit
+	Allow         []netip.Prefix // whence connections may come; none: from anywhere
+	MaxPerSource  int            // connections of one address at once, 0 no limit
+	WrongLogins   int            // of one address in a minute before it must wait, 0 no limit
+	RecoveryGrace time.Duration  // after a start: how long users have to come back before their orders are cancelled (rule 9.9)
 
 	Roll Roll // when a trading day ends by itself
 
@@ -108,6 +114,7 @@ type User struct {
 	SelfLevel uint8  // engine.LevelXxx
 	SelfGroup uint16 // of engine.LevelGroup, 0 none
 	Limits    Limits
+	Allow     []netip.Prefix // whence it may log in; none: from anywhere
 }
 
 // Limits are what an account may have, and how fast. A zero is no limit.

@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"strings"
 	"syscall"
 
 	"matcher/engine"
@@ -129,7 +130,11 @@ func (c *conns) accepted(l *loop, done *ring.Completion) {
 	if !done.More && l.state == serving {
 		c.listen(l)
 	}
-	if len(c.unused) == 0 || l.state != serving {
+	full := len(c.unused) == 0 || l.state != serving
+	if full {
+		l.turnedAway++
+	}
+	if full || !l.gateway.Open(c.unused[len(c.unused)-1], ring.PeerIP(int(done.Res)), l.mono) {
 		l.ops = append(l.ops, ring.Op{Code: ring.Close, File: done.Res, Tag: tag(tagQuiet, 0)})
 		return
 	}
@@ -138,7 +143,6 @@ func (c *conns) accepted(l *loop, done *ring.Completion) {
 	c.unused = c.unused[:len(c.unused)-1]
 	cn := &c.all[n]
 	*cn = conn{fd: done.Res, used: true}
-	l.gateway.Open(n, l.mono)
 	c.arm(l, n)
 }
 
@@ -242,14 +246,14 @@ func (c *conns) cutShort(l *loop, n int32, done *ring.Completion) {
 	case sent >= 0:
 		c.sendRest(l, n, uint32(sent))
 	default: // broken: nothing more may be sent; the receive ends too and says so
-		l.gateway.Short(n, 0)
+		l.gateway.Short(n, 0, l.mono)
 		c.shut(l, n, shutBoth)
 	}
 }
 
 // sendRest sends what is left of a connection's last send, n bytes of which went out, and waits for room.
 func (c *conns) sendRest(l *loop, n int32, sent uint32) {
-	rest := l.gateway.Short(n, sent)
+	rest := l.gateway.Short(n, sent, l.mono)
 	c.all[n].resting = true
 	l.ops = append(l.ops, ring.Op{
 		Code: ring.Send, File: c.all[n].fd, Len: rest.Len, Off: rest.Off, Tag: tag(tagRest, n),
@@ -282,9 +286,16 @@ func (l *loop) shut() {
 		if cl.User != 0 {
 			l.gone = append(l.gone, *cl)
 		}
+		if cl.Cause == engine.CauseSlow && (l.sawSlow == 0 || l.mono-l.sawSlow >= warnEvery) {
+			l.sawSlow = l.mono
+			l.log(fmt.Sprintf("warning: %s was disconnected: it does not take what it is sent (%d such so far)",
+				trimmed(l.engine.Name(cl.User)), l.gateway.Counts().Slow))
+		}
 	}
 	l.disconnected()
 }
+
+func trimmed(name [6]byte) string { return strings.TrimRight(string(name[:]), " ") }
 
 // disconnected journals which users have no connection any more, as soon as the journal and the streams have room. What a
 // user does on the next connection is worked off behind it (see work).

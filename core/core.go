@@ -267,6 +267,8 @@ func (l *loop) build(cfg *Config) (*found, error) {
 		Control: arena[controlOff:][:control], ControlOff: controlOff,
 		Streams: arena[streamsOff:][:streams], StreamsOff: streamsOff,
 		LoginTimeout: uint64(cfg.LoginTimeout), ClientTimeout: uint64(cfg.ClientTimeout), Heartbeat: uint64(cfg.Heartbeat),
+		Stall: uint64(cfg.StallTimeout), Behind: cfg.MaxBehind,
+		Allow: cfg.Allow, PerSource: cfg.MaxPerSource, WrongLogins: cfg.WrongLogins,
 		Earlier: l.conns.inbox.earlier,
 	})
 	if err != nil {

@@ -245,7 +245,9 @@ func testFloodHoldsFewBuffers(t *testing.T, backend Backend) {
 	}
 	s := open(t, c)
 	loud := flooder(t, s, "U0")
-	go func() { _, _ = loud.Write(append(flood(times), soupbin.AppendUnsequenced(nil, (&ouch.AccountQuery{}).Append(nil))...)) }()
+	go func() {
+		_, _ = loud.Write(append(flood(times), soupbin.AppendUnsequenced(nil, (&ouch.AccountQuery{}).Append(nil))...))
+	}()
 	answer := make([]byte, soupbin.HeaderSize+ouch.QueryResponseSize)
 	_ = loud.SetReadDeadline(time.Now().Add(30 * time.Second))
 	for have := 0; have < len(answer); {

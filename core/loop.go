@@ -87,6 +87,10 @@ type loop struct {
 	state   phase
 	err     error
 
+	throttledBefore uint64 // what was recovered
+	turnedAway      uint64 // connections for which there was no place
+	sawSlow         uint64 // when a slow client was last logged (mono)
+
 	commands, told uint64 // commands and events since the start
 	before         uint64 // fills that were recovered
 }

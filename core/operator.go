@@ -18,6 +18,7 @@ type Verb uint8
 // Verbs.
 const (
 	Status     Verb = iota + 1
+	Kick            // end the session of a user
 	Halt            // an instrument (rule 12.1)
 	Resume          // an instrument
 	BreakTrade      // bust (rule 12.2)
@@ -30,7 +31,7 @@ type Request struct {
 	Verb   Verb
 	Symbol string        // Halt, Resume: the instrument; CancelFor: of these orders, "" all
 	Reason [4]byte       // Halt, Resume: as in ITCH, space padded
-	User   string        // CancelFor: whose orders, "" everybody's
+	User   string        // CancelFor: whose orders, "" everybody's; Kick: whose session
 	Side   uint8         // CancelFor: B or S, 0 both
 	Order  uint64        // CancelFor: the order with this reference, 0 all
 	Trade  engine.Bust   // BreakTrade: match, price, quantity, reason, instrument
@@ -50,6 +51,7 @@ const (
 	BrokenAlready                // the trade was broken before
 	HaltedAlready
 	NotHalted
+	NotConnected
 	NoMemory // the streams have no memory left for what it would cause
 	NotToday // the trade is of another day
 )
@@ -74,6 +76,11 @@ type Venue struct {
 	Connected   int // users
 	Orders      int // live
 	Fills       uint64
+	Connections int    // open, logged in or not
+	Refused     uint64 // since the start: connections that were turned away,
+	Logins      uint64 // logins,
+	Throttled   uint64 // Enters and Replaces for their rate (rule 3.4),
+	Slow        uint64 // and sessions ended because the client did not read
 	Gate        uint8  // engine.GateXxx that closed order entry, 0: it is open
 	Free        uint64 // bytes of stream memory
 	Journal     uint64 // bytes of blocks, since the birth of the journal
@@ -123,7 +130,7 @@ func (r *Request) messages() []byte {
 	case CancelFor:
 		c.Kind, c.Side = engine.KindCancelFor, r.Side
 		c.CancelFor().Order = r.Order
-	case Status, EndDay:
+	case Status, EndDay, Kick:
 	}
 	var first [messageSize]byte
 	cells := c.Cells()
@@ -199,6 +206,8 @@ func (l *loop) operate() {
 	case d.verb == EndDay:
 		l.carryOut(l.endDay)
 		l.ending.stop = d.stop
+	case d.verb == Kick:
+		d.answer.Refused = l.kick()
 	case l.gateway.Free() < l.memory.cancels:
 		d.answer.Refused = NoMemory
 	default:
@@ -263,6 +272,34 @@ func (l *loop) carryOut(apply func()) {
 			a.Canceled++
 		}
 	}
+	d.await(l)
+}
+
+// kick ends the session of a user. What lives by its connection goes with it (rule 9.9).
+func (l *loop) kick() Refusal {
+	user := l.known[spaced6(l.desk.user)]
+	if user == 0 {
+		return NoUser
+	}
+	if !l.gateway.Kick(user, "disconnected by the operator") {
+		return NotConnected
+	}
+	l.shut()
+	a := &l.desk.answer
+	if a.Seq, a.Time = l.engine.Seq(), l.engine.Time(); len(l.gone) == 0 { // else it is journaled when there is room
+		a.Messages = uint64(len(l.events))
+		for i := range l.events {
+			if l.events[i].Kind == 'C' {
+				a.Canceled++
+			}
+		}
+	}
+	l.desk.await(l)
+	return Done
+}
+
+// await lets the answer wait until everything so far is durable.
+func (d *desk) await(l *loop) {
 	if l.cfg.Durability != Async {
 		d.told = inOpenBlock
 		if l.writer.Empty() { // the command has just filled its block
@@ -301,6 +338,9 @@ func (l *loop) survey(v *Venue) {
 		Session: day.Session, Instruments: len(l.terms), Users: l.engine.Accounts(), Orders: l.engine.Open(), Fills: l.engine.Fills(),
 		Gate: l.gatedBy, Free: l.gateway.Free(), Journal: uint64(l.writer.State().Position),
 	}
+	refused := l.gateway.Counts()
+	v.Connections, v.Refused, v.Logins, v.Slow = len(l.conns.all)-len(l.conns.unused), refused.Connections+l.turnedAway, refused.Logins, refused.Slow
+	v.Throttled = l.engine.Throttled() - l.throttledBefore
 	for i := range l.terms {
 		if index := uint16(i + 1); l.engine.Halted(index) {
 			if v.Halted < len(v.Symbols) {

@@ -234,7 +234,7 @@ func (l *loop) begin(cfg *Config, f *found) error {
 	}
 	l.reached.Store(uint64(l.writer.Durable()))
 	l.fence = true
-	l.before = l.engine.Fills()
+	l.before, l.throttledBefore = l.engine.Fills(), l.engine.Throttled()
 	if err := l.define(cfg, f); err != nil {
 		return err
 	}
@@ -351,6 +351,6 @@ func (l *loop) users(cfg *Config) {
 			index = uint16(l.engine.Accounts())
 			l.known[name] = index
 		}
-		l.gateway.SetKey(index, name, u.Hash)
+		l.gateway.SetKey(index, name, u.Hash, u.Allow)
 	}
 }

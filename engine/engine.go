@@ -89,6 +89,7 @@ type Engine struct {
 	rules       Rules
 	definitions uint64 // hash of rules and instruments
 	salt        uint64
+	throttled   uint64 // see Throttled
 	day         Day
 	open        bool // a trading day is open
 	gate        bool // order entry is closed for all

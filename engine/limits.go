@@ -27,11 +27,15 @@ func orNone(limit uint32) uint32 {
 // pace charges a message to an account that has a rate. False: it came too soon, and costs nothing.
 func (e *Engine) pace(u *user) bool {
 	if u.paid > e.time+uint64(max(u.def.Burst, 1)-1)*u.interval {
+		e.throttled++
 		return false
 	}
 	u.paid = max(u.paid, e.time) + u.interval
 	return true
 }
+
+// Throttled returns how many Enters and Replaces came too soon since the engine was made. It is no part of the state.
+func (e *Engine) Throttled() uint64 { return e.throttled }
 
 // limitsTerm is what the limits add to an account's part of the state hash: nothing for an account without.
 func (u *user) limitsTerm() uint64 {

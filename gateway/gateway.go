@@ -9,17 +9,19 @@
 //
 //	gateway.go   connections, packets
 //	login.go     SoupBinTCP login and resumption
+//	sources.go   where connections come from, and how often they were wrong
 //	decode.go    OUCH messages to commands
 //	options.go   option tags, both ways
 //	deliver.go   events to OUCH messages
 //	streams.go   the outbound streams
-//	timers.go    heartbeats and timeouts
+//	timers.go    heartbeats, timeouts, clients that do not read
 package gateway
 
 import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"hash"
+	"net/netip"
 
 	"matcher/engine"
 	"matcher/wire/soupbin"
@@ -44,6 +46,12 @@ type Config struct {
 	LoginTimeout  uint64
 	ClientTimeout uint64
 	Heartbeat     uint64
+	Stall         uint64 // how long a send may wait for a client to read, 0 for ever
+	Behind        uint64 // bytes that a client may fall behind its stream, 0 no limit
+
+	Allow       []netip.Prefix // whence connections may come; none: from anywhere
+	PerSource   int            // connections of one source at once, 0 no limit
+	WrongLogins int            // of one source in a minute before it must wait, 0 no limit
 
 	// Earlier says whether bytes of connection a wait that came before those of connection b that are being received. A login
 	// that takes over a session waits for them.
@@ -56,7 +64,10 @@ type Gateway struct {
 	conns   []conn
 	parts   [][maxPacket]byte // packets that have not arrived whole, by connection
 	streams streams
-	keys    [][32]byte // what each user's key hashes to, by user index
+	sources sources
+	now     uint64           // of the last Receive
+	keys    [][32]byte       // what each user's key hashes to, by user index
+	allowed [][]netip.Prefix // whence each user may log in, by user index; none: from anywhere
 	names   map[[6]byte]uint16
 	mac     hash.Hash
 	sum     [32]byte
@@ -89,7 +100,10 @@ type conn struct {
 	control uint16 // bytes waiting in its control memory
 	part    uint16 // bytes of a packet that has not arrived whole
 	skip    uint32 // bytes of a long Debug packet still to be thrown away
+	from    netip.Addr
 	at      place  // next byte to send of its user's stream
+	late    uint64 // bytes that it may be behind for having resumed: never more than it is
+	waits   uint64 // since when a send is waited for
 	sent    Send   // the last send
 	lastIn  uint64
 	lastOut uint64
@@ -116,6 +130,7 @@ func New(cfg Config) *Gateway {
 		conns:   make([]conn, cfg.Connections),
 		parts:   make([][maxPacket]byte, cfg.Connections),
 		streams: newStreams(cfg.Streams),
+		sources: newSources(&cfg),
 		names:   map[[6]byte]uint16{},
 		mac:     hmac.New(sha256.New, cfg.Secret[:]),
 		ready:   make([]int32, 0, cfg.Connections),
@@ -124,12 +139,13 @@ func New(cfg Config) *Gateway {
 	}
 }
 
-// SetKey lets a user of the engine log in with the key whose hash is given (HMAC-SHA256 over NAME:KEY).
-func (g *Gateway) SetKey(user uint16, name [6]byte, hash [32]byte) {
+// SetKey lets a user of the engine log in with the key whose hash is given (HMAC-SHA256 over NAME:KEY), from the networks of a
+// list or, if that is empty, from anywhere.
+func (g *Gateway) SetKey(user uint16, name [6]byte, hash [32]byte, allow []netip.Prefix) {
 	for len(g.keys) <= int(user) {
-		g.keys = append(g.keys, [32]byte{})
+		g.keys, g.allowed = append(g.keys, [32]byte{}), append(g.allowed, nil)
 	}
-	g.keys[user] = hash
+	g.keys[user], g.allowed[user] = hash, allow
 	g.names[name] = user
 	g.streams.user(user)
 }
@@ -137,14 +153,24 @@ func (g *Gateway) SetKey(user uint16, name [6]byte, hash [32]byte) {
 // Free returns how much stream memory is left: bytes that are not in any user's chunks.
 func (g *Gateway) Free() uint64 { return uint64(g.streams.free()) * ChunkSize }
 
-// Open takes a new connection, numbered below Config.Connections and not open.
-func (g *Gateway) Open(c int32, now uint64) {
+// Open takes a new connection, numbered below Config.Connections and not open. False: it may not be, for where it comes from;
+// the caller closes it.
+func (g *Gateway) Open(c int32, from netip.Addr, now uint64) bool {
 	cn := &g.conns[c]
 	if cn.state != free {
 		panic("gateway: connection opened twice")
 	}
-	*cn = conn{state: fresh, queued: cn.queued, lastIn: now, lastOut: now}
+	source := sourceOf(from)
+	if !allows(g.cfg.Allow, from) || g.sources.barred(source, now) || !g.sources.open(source, g.cfg.PerSource) {
+		g.sources.counts.Connections++
+		return false
+	}
+	*cn = conn{state: fresh, queued: cn.queued, from: from, lastIn: now, lastOut: now}
+	return true
 }
+
+// Counts returns what was refused.
+func (g *Gateway) Counts() Counts { return g.sources.counts }
 
 // Drop forgets a connection whose descriptor is closed.
 func (g *Gateway) Drop(c int32) {
@@ -153,6 +179,7 @@ func (g *Gateway) Drop(c int32) {
 		panic("gateway: a logged-in connection was dropped before it was closed")
 	}
 	cn.state = free
+	g.sources.closed(sourceOf(cn.from))
 }
 
 // Gone says that the peer has closed the connection or that it broke.
@@ -176,6 +203,7 @@ func (g *Gateway) Receive(c int32, data []byte, now uint64, cmd *engine.Command)
 	if cn.state != fresh && cn.state != live {
 		return len(data), false
 	}
+	g.now = now
 	if cn.skip != 0 {
 		n := min(cn.skip, uint32(len(data)))
 		cn.skip -= n
@@ -325,6 +353,15 @@ func (g *Gateway) wake(c int32) {
 	}
 }
 
+// Kick ends the session of a user and tells the client why. False: there is none.
+func (g *Gateway) Kick(user uint16, reason string) bool {
+	if !g.Connected(user) {
+		return false
+	}
+	g.close(g.streams.users[user].conn, engine.CauseKicked, reason)
+	return true
+}
+
 // Connected says whether a user is logged in.
 func (g *Gateway) Connected(user uint16) bool {
 	return int(user) < len(g.streams.users) && g.streams.users[user].conn >= 0
@@ -445,9 +482,11 @@ func (g *Gateway) finish(c int32, cn *conn) {
 
 // Short says that only n bytes of the last send of a connection went out. It returns the rest, to be sent by an operation
 // that waits for room; nothing else is sent on the connection until Resumed.
-func (g *Gateway) Short(c int32, n uint32) Send {
+func (g *Gateway) Short(c int32, n uint32, now uint64) Send {
 	cn := &g.conns[c]
-	cn.stalled = true
+	if !cn.stalled || n != 0 {
+		cn.stalled, cn.waits = true, now
+	}
 	cn.sent.Off += uint64(n)
 	cn.sent.Len -= n
 	return cn.sent

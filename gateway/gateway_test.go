@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -35,13 +36,16 @@ type rig struct {
 
 const rigConns = 8
 
-func newRig(t testing.TB, chunks int) *rig {
+func newRig(t testing.TB, chunks int, changes ...func(*Config)) *rig {
 	r := &rig{t: t, e: engine.New(), out: map[int32][]byte{}}
 	r.mem = make([]byte, rigConns*ControlSize+chunks*ChunkSize)
 	cfg := Config{
 		Engine: r.e, Connections: rigConns,
 		Control: r.mem[:rigConns*ControlSize], Streams: r.mem[rigConns*ControlSize:], StreamsOff: rigConns * ControlSize,
 		LoginTimeout: second, ClientTimeout: 15 * second, Heartbeat: second,
+	}
+	for _, change := range changes {
+		change(&cfg)
 	}
 	r.g = New(cfg)
 	var c engine.Command
@@ -58,7 +62,7 @@ func newRig(t testing.TB, chunks int) *rig {
 		r.apply(&c)
 		mac := hmac.New(sha256.New, cfg.Secret[:])
 		mac.Write([]byte(name + ":KEY"))
-		r.g.SetKey(uint16(i+1), field6(name), [32]byte(mac.Sum(nil)))
+		r.g.SetKey(uint16(i+1), field6(name), [32]byte(mac.Sum(nil)), nil)
 	}
 	*c.Day() = engine.Day{Header: engine.Header{Kind: engine.KindDay}, Midnight: midnight, Event: 'S'}
 	copy(c.Day().Session[:], "2311140001")
@@ -160,7 +164,7 @@ func orderPacket(ref uint32, side byte, qty uint32, price uint64, app []byte) []
 }
 
 func (r *rig) login(c int32, user string, seq uint64) {
-	r.g.Open(c, r.now)
+	r.g.Open(c, netip.Addr{}, r.now)
 	r.in(c, loginPacket(user, "KEY", "", seq), 1<<20)
 }
 
@@ -185,7 +189,7 @@ func TestLogin(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := newRig(t, 16)
-			r.g.Open(3, 0)
+			r.g.Open(3, netip.Addr{}, 0)
 			r.in(3, loginPacket(test.user, test.key, test.session, test.seq), 1<<20)
 			if types, _ := r.packets(3); types != test.want {
 				t.Fatalf("got %q, want %q", types, test.want)
@@ -218,7 +222,7 @@ func TestSplits(t *testing.T) {
 	var want []byte
 	for n := len(all); n > 0; n-- {
 		r := newRig(t, 16)
-		r.g.Open(0, 0)
+		r.g.Open(0, netip.Addr{}, 0)
 		r.in(0, all, n)
 		if want == nil {
 			want = bytes.Clone(r.out[0])
@@ -316,7 +320,7 @@ func TestShortSend(t *testing.T) {
 	if len(sends) != 1 || sends[0].Len != soupbin.HeaderSize+ouch.AcceptedSize {
 		t.Fatalf("sends %+v", sends)
 	}
-	rest := r.g.Short(0, 10)
+	rest := r.g.Short(0, 10, r.now)
 	if rest.Len != sends[0].Len-10 || rest.Off != sends[0].Off+10 {
 		t.Fatalf("the rest of %+v is %+v", sends[0], rest)
 	}
@@ -333,7 +337,7 @@ func TestShortSend(t *testing.T) {
 
 func TestTimers(t *testing.T) {
 	r := newRig(t, 16)
-	r.g.Open(1, 0)
+	r.g.Open(1, netip.Addr{}, 0)
 	r.login(0, "ALICE", 1)
 	service := func() { r.g.Service(r.now, 1, false); r.turn() }
 	r.now = second - 1
@@ -366,7 +370,7 @@ func TestTimers(t *testing.T) {
 
 func TestLoginTimerIsNotResetByBytes(t *testing.T) {
 	r := newRig(t, 16)
-	r.g.Open(0, 0)
+	r.g.Open(0, netip.Addr{}, 0)
 	for i := range 12 {
 		r.now = uint64(i) * second / 10
 		r.in(0, []byte{0, 47, 'L', 'A', 'L', 'I', 'C', 'E', ' ', 'K', 'E', 'Y'}[i:i+1], 1)
@@ -453,7 +457,7 @@ func TestBeforeLoginOnlyLogin(t *testing.T) {
 		"HTTP":            []byte("GET / HTTP/1.1\r\n\r\n"),
 	} {
 		r := newRig(t, 16)
-		r.g.Open(0, 0)
+		r.g.Open(0, netip.Addr{}, 0)
 		r.in(0, data, 1<<20)
 		if types, _ := r.packets(0); types != "" && types != "J" || len(r.closing()) != 1 {
 			t.Errorf("%s: answered %q", name, types)
@@ -524,7 +528,7 @@ func FuzzReceive(f *testing.F) {
 		}
 		r := newRig(t, 16)
 		r.login(1, "BOB", 0)
-		r.g.Open(0, 0)
+		r.g.Open(0, netip.Addr{}, 0)
 		r.in(0, data, int(n)+1)
 		r.g.Gone(0)
 		r.closing()

@@ -13,8 +13,15 @@ var anySession = [10]byte{' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '}
 // login answers a SoupBinTCP Login Request. An unknown user and a wrong key get the same answer after the same work. True: it
 // is to come again, for the session that it takes over has bytes that came before it.
 func (g *Gateway) login(c int32, payload []byte) (wait bool) {
+	source := sourceOf(g.conns[c].from)
+	if g.sources.barred(source, g.now) {
+		g.sources.counts.Logins++
+		g.refuse(c, soupbin.NotAuthorized) // without looking at the key: that costs as much as some orders
+		return false
+	}
 	var l soupbin.Login
 	if err := l.Decode(payload); err != nil {
+		g.sources.mistaken(source, g.now)
 		g.refuse(c, soupbin.NotAuthorized)
 		return false
 	}
@@ -24,11 +31,13 @@ func (g *Gateway) login(c int32, payload []byte) (wait bool) {
 		want = g.keys[user]
 	}
 	same := hmac.Equal(g.digest(l.Username, l.Password), want[:])
-	if user == 0 || !same {
+	if user == 0 || !same || !allows(g.allowed[user], g.conns[c].from) {
+		g.sources.mistaken(source, g.now)
 		g.refuse(c, soupbin.NotAuthorized)
 		return false
 	}
 	if l.Session != anySession && l.Session != g.session {
+		g.sources.counts.Logins++
 		g.refuse(c, soupbin.SessionNotAvailable)
 		return false
 	}
@@ -83,6 +92,7 @@ func (g *Gateway) admit(c int32, user uint16, sequence uint64) {
 		sequence = next
 	}
 	cn.state, cn.user, cn.at = live, user, g.streams.seek(st, sequence)
+	cn.late = g.streams.behind(st, cn.at)
 	st.conn = c
 
 	var reply [soupbin.HeaderSize + soupbin.LoginAcceptedSize]byte

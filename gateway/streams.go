@@ -21,6 +21,7 @@ type streams struct {
 
 type chunk struct {
 	first uint64 // number of its first message
+	base  uint64 // bytes of its stream before it
 	next  uint32
 	prev  uint32
 	used  uint32 // bytes
@@ -86,6 +87,10 @@ func (s *streams) grow(st *stream) bool {
 	}
 	s.taken++
 	s.chunks[s.taken] = chunk{first: st.number + 1, prev: st.end.chunk}
+	if st.end.chunk != 0 {
+		last := &s.chunks[st.end.chunk]
+		s.chunks[s.taken].base = last.base + uint64(last.used)
+	}
 	if st.end.chunk == 0 {
 		st.head = s.taken
 		st.released.place = place{chunk: s.taken}
@@ -131,6 +136,12 @@ func (s *streams) seek(st *stream, n uint64) place {
 		p.off += uint32(soupbin.PacketSize(s.bytes(at)[p.off:]))
 	}
 	return p
+}
+
+// behind returns how many bytes of a stream may be sent from a place on.
+func (s *streams) behind(st *stream, p place) uint64 {
+	bytes := func(p place) uint64 { return s.chunks[p.chunk].base + uint64(p.off) } // chunk 0: none
+	return bytes(st.released.place) - min(bytes(p), bytes(st.released.place))
 }
 
 // ready returns how many bytes from a place on may be sent in one piece, after stepping to the next chunk if need be.

@@ -5,7 +5,8 @@ import (
 	"matcher/wire/soupbin"
 )
 
-// Service looks at the next few connections for heartbeats due and for silence that lasted too long. Called n times with
+// Service looks at the next few connections for heartbeats due, for silence that lasted too long, and for clients that do not
+// read. Called n times with
 // a share of 1/n it has seen every connection once. deaf says that what clients say may be waiting unheard: nobody's
 // silence counts then.
 func (g *Gateway) Service(now uint64, share int, deaf bool) {
@@ -29,8 +30,25 @@ func (g *Gateway) serve(c int32, now uint64, deaf bool) {
 		switch {
 		case !deaf && now-cn.lastIn >= g.cfg.ClientTimeout:
 			g.close(c, engine.CauseTimeout, "nothing received for too long")
+		case g.slow(cn, now):
+			g.sources.counts.Slow++
+			g.close(c, engine.CauseSlow, "too slow in taking what is sent")
 		case now-cn.lastOut >= g.cfg.Heartbeat && !cn.stalled && cn.control == 0:
 			g.control(c, soupbin.ServerHeartbeat, nil)
 		}
 	}
+}
+
+// slow says whether a client does not take what it is sent: a send has waited too long, or the client is further behind its
+// stream than it may be. One that has resumed may be as far behind as it was then, and no further than it has come since.
+func (g *Gateway) slow(cn *conn, now uint64) bool {
+	if g.cfg.Stall != 0 && cn.stalled && now-cn.waits >= g.cfg.Stall {
+		return true
+	}
+	if g.cfg.Behind == 0 {
+		return false
+	}
+	behind := g.streams.behind(g.streams.user(cn.user), cn.at)
+	cn.late = min(cn.late, behind)
+	return behind-cn.late > g.cfg.Behind
 }

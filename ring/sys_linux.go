@@ -100,6 +100,16 @@ func Peer(fd int) string {
 	return address(name)
 }
 
+// PeerIP returns the address of the other end of a connection without its port, an IPv4 one as such also where the listener
+// takes both; the zero Addr if it is gone.
+func PeerIP(fd int) netip.Addr {
+	at, err := netip.ParseAddrPort(Peer(fd))
+	if err != nil {
+		return netip.Addr{}
+	}
+	return at.Addr()
+}
+
 // NoDelay lets a connection send small segments at once (TCP_NODELAY).
 func NoDelay(fd int) error {
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {

@@ -53,7 +53,7 @@ func TestAdmin(t *testing.T) {
 	bob.enter('B', 40, 1_872_500)
 	bob.until(t, ouch.TypeExecuted)
 
-	says(t, v.admin(0, "status").stdout, `^session  \d{10}, seq \d+ at .*Z\nusers    2 connected of 2\norders   1 live, 1 fills since the journal began\nentry    open\nhalted   none of 1 instrument\nmemory   [\d,]+ bytes left for answers\njournal  [\d,]+ bytes\n$`)
+	says(t, v.admin(0, "status").stdout, `^session  \d{10}, seq \d+ at .*Z\nusers    2 connected of 2, 2 connections open\nrefused  0 connections, 0 logins, 0 orders for their rate; 0 sessions too slow\norders   1 live, 1 fills since the journal began\nentry    open\nhalted   none of 1 instrument\nmemory   [\d,]+ bytes left for answers\njournal  [\d,]+ bytes\n$`)
 	says(t, v.admin(0, "halt", "AAPL", "--reason", "T1").stdout, `^halted AAPL: seq \d+, 0 messages to owners\n$`)
 	wellFormed(t, v.admin(6, "halt", "AAPL").stderr, "E2015")
 	says(t, v.admin(0, "status").stdout, `(?m)^halted   1 of 1 instrument: AAPL$`)
@@ -129,7 +129,7 @@ func TestAdminLongPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := v.serve("--journal", dir)
-	says(t, v.must(0, "admin", "status", "--journal", dir), `(?m)^users    0 connected of 1$`)
+	says(t, v.must(0, "admin", "status", "--journal", dir), `(?m)^users    0 connected of 1, 0 connections open$`)
 	if left := s.stop(patience); left.code != 0 {
 		t.Errorf("%+v", left)
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -139,6 +140,7 @@ type account struct {
 	onDrop     string // true, false
 	role       string // roleTrader (or empty), roleDropCopy
 	limits     [4]string
+	allow      string // networks, with commas between
 }
 
 // Roles of accounts. A drop copy reads what a firm has executed, and cannot enter orders.
@@ -195,6 +197,7 @@ func (a *account) user(like *account) core.User {
 			OpenOrders: a.limit(limitOrders, like), Stops: a.limit(limitStops, like), Rate: a.limit(limitRate, like), Burst: a.limit(limitBurst, like),
 		},
 	}
+	_ = setNetworks(&u.Allow, a.allow) // set has judged it
 	if u.Limits.Rate == 0 {
 		u.Limits.Burst = 0 // of nothing
 	}
@@ -243,6 +246,16 @@ func (a *account) set(key, text string) *unfit {
 			return u
 		}
 		a.onDrop = text
+	case "allow":
+		var list []netip.Prefix
+		if u := setNetworks(&list, text); u != nil {
+			return u
+		}
+		words := make([]string, len(list))
+		for i := range list {
+			words[i] = list[i].String()
+		}
+		a.allow = strings.Join(words, ",")
 	default:
 		i := slices.Index(limitKeys(), key)
 		least := [...]uint64{0, 0, 0, 1}[i]
@@ -257,7 +270,7 @@ func (a *account) set(key, text string) *unfit {
 
 // accountKeys are the keys of [[user]].
 func accountKeys() []string {
-	keys := []string{"user.name", "user.firm", "user.role", "user.hash", "user.self_match", "user.self_level", "user.self_group", "user.cancel_on_disconnect"}
+	keys := []string{"user.name", "user.firm", "user.role", "user.hash", "user.self_match", "user.self_level", "user.self_group", "user.cancel_on_disconnect", "user.allow"}
 	for _, key := range limitKeys() {
 		keys = append(keys, "user."+key)
 	}
@@ -299,7 +312,7 @@ func parseUsers(file string, data []byte) ([]account, error) {
 			users, heads = append(users, account{}), append(heads, w.where)
 			continue
 		}
-		if w.block == 0 || w.list {
+		if w.block == 0 || w.list && w.key != "user.allow" {
 			return nil, w.unknown([]string{"user"})
 		}
 		u := &users[w.block-1]
@@ -407,6 +420,9 @@ func usersText(users []account) []byte {
 		}
 		if u.onDrop != "" {
 			fmt.Fprintf(&b, "cancel_on_disconnect = %s\n", u.onDrop)
+		}
+		if u.allow != "" {
+			fmt.Fprintf(&b, "allow = [\"%s\"]\n", strings.ReplaceAll(u.allow, ",", "\", \""))
 		}
 		for i, key := range limitKeys() {
 			if u.limits[i] != "" {

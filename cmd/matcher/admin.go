@@ -21,7 +21,7 @@ import (
 )
 
 // adminWords are the forms of admin.
-const adminWords = "status, halt SYMBOL, resume SYMBOL, bust MATCH, cancel [--user U] [--symbol S] [--side B|S] [--order N], or end-of-day [--stop]"
+const adminWords = "status, kick USER, halt SYMBOL, resume SYMBOL, bust MATCH, cancel [--user U] [--symbol S] [--side B|S] [--order N], or end-of-day [--stop]"
 
 // adminVerb asks something of a running server, as its operator.
 func adminVerb(ctx context.Context, e *env, args []string) error {
@@ -34,11 +34,11 @@ func adminVerb(ctx context.Context, e *env, args []string) error {
 	if len(words) == 0 {
 		return &fault{Code: "E4003", What: "matcher admin needs " + adminWords, Fix: "matcher admin status"}
 	}
-	least := map[string]int{"status": 0, "halt": 1, "resume": 1, "bust": 1, "cancel": 0, "end-of-day": 0}
+	least := map[string]int{"status": 0, "halt": 1, "resume": 1, "bust": 1, "cancel": 0, "end-of-day": 0, "kick": 1}
 	n, ok := least[words[0]]
 	if !ok {
 		f := &fault{Code: "E4005", What: fmt.Sprintf("matcher admin cannot %q", words[0]), Why: adminWords, Fix: "matcher admin --help"}
-		if near := nearest(words[0], []string{"status", "halt", "resume", "bust", "cancel", "end-of-day"}); near != "" {
+		if near := nearest(words[0], []string{"status", "halt", "resume", "bust", "cancel", "end-of-day", "kick"}); near != "" {
 			f.Why, f.Or = "did you mean "+near+"?", adminWords
 		}
 		return f
@@ -159,6 +159,10 @@ func (a *administration) request(ctx context.Context, words []string) (*deskRequ
 		return ask, err
 	case "end-of-day":
 		ask.Stop = a.stop
+	case "kick":
+		name, err := userName(words[1])
+		ask.User = name
+		return ask, err
 	case "cancel":
 		return ask, a.filters(ask)
 	}
@@ -266,6 +270,8 @@ func (a *administration) refused(ask *deskRequest, answer *deskAnswer) error {
 		if ask.Verb == "resume" {
 			f.What, f.Fix = ask.Symbol+" is not halted", "matcher admin status"
 		}
+	case "E2021":
+		f.What, f.Fix = ask.User+" is not logged in", "matcher admin status"
 	default:
 		f.Code, f.What, f.Why = "E5006", "the server did not understand the request", "it may be of another version"
 	}
@@ -284,6 +290,8 @@ func (w *deskAnswer) text(ask *deskRequest) string {
 		return fmt.Sprintf("broke trade %d: %s", ask.Trade.Match, told)
 	case "end-of-day":
 		return fmt.Sprintf("ended the trading day: %s expired, %s", count(int(w.Canceled), "order"), told)
+	case "kick":
+		return fmt.Sprintf("disconnected %s, canceled %s: %s", ask.User, count(int(w.Canceled), "order"), told)
 	case "cancel":
 		return fmt.Sprintf("canceled %s: %s", count(int(w.Canceled), "order"), told)
 	}
@@ -292,9 +300,11 @@ func (w *deskAnswer) text(ask *deskRequest) string {
 	if v.Halted > 0 {
 		halted = fmt.Sprintf("%d of %s: %s", v.Halted, count(v.Instruments, "instrument"), strings.Join(v.Symbols, " "))
 	}
-	return fmt.Sprintf("session  %s, seq %d at %s\nusers    %d connected of %d\norders   %d live, %d fills since the journal began\n"+
+	return fmt.Sprintf("session  %s, seq %d at %s\nusers    %d connected of %d, %s open\nrefused  %s, %s, %s; %s too slow\norders   %d live, %d fills since the journal began\n"+
 		"entry    %s\nhalted   %s\nmemory   %s bytes left for answers\njournal  %s bytes\n",
-		v.Session, w.Seq, time.Unix(0, int64(w.Time)).UTC().Format(time.RFC3339Nano), v.Connected, v.Users, v.Orders, v.Fills,
+		v.Session, w.Seq, time.Unix(0, int64(w.Time)).UTC().Format(time.RFC3339Nano), v.Connected, v.Users, count(v.Connections, "connection"),
+		count(int(v.Refused), "connection"), count(int(v.Logins), "login"), count(int(v.Throttled), "order")+" for their rate", count(int(v.Slow), "session"),
+		v.Orders, v.Fills,
 		v.Entry, halted, grouped(v.Free), grouped(v.Journal))
 }
 

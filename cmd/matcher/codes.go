@@ -80,6 +80,8 @@ answer is lost. Raise it and start again: the journal is read anew.`},
 		{"E2014", exitRefused, "the trade is of another day", `Only trades of the current day can be broken.`},
 		{"E2015", exitRefused, "the instrument is halted already, or is not halted", `'matcher admin status' names the instruments that are halted.`},
 		{"E2016", exitUsage, "not an instruction that send knows", `The words that are possible are given with the error; 'matcher send --help' lists them all.`},
+		{"E2021", exitRefused, "the user is not logged in", `Who has no session cannot be disconnected. A user may log in again right after 'matcher admin kick'; to keep one out, revoke
+it and start the server again.`},
 
 		{"E3001", exitData, "not a journal", `A journal is a directory with segment files named 000001.mj, 000002.mj and so on.`},
 		{"E3002", exitData, "a segment of the journal is missing", `Segments are numbered without gaps from the first that is kept. Put the missing file back; nothing was changed.`},

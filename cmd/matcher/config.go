@@ -42,6 +42,7 @@ func defaults() *config {
 			Listen: "127.0.0.1:9001", Journal: "data", Segment: 256 << 20, CPU: core.AutoCPU, Wait: ring.Adaptive,
 			MaxOrders: 1_000_000, MaxUsers: 1024, MaxSessions: 1024, StreamMemory: 2 << 30,
 			LoginTimeout: time.Second, ClientTimeout: 15 * time.Second, Heartbeat: time.Second, RecoveryGrace: 10 * time.Second,
+			StallTimeout: 30 * time.Second, MaxBehind: 64 << 20, WrongLogins: 60,
 			Feed: core.Feed{Hops: 1},
 		},
 	}
@@ -94,6 +95,13 @@ func serverSettings() []setting {
 		}},
 		{"day.roll", false, setRoll},
 		{"day.utc_offset", false, setOffset},
+		{"session.allow", false, func(c *config, s string) *unfit { return setNetworks(&c.core.Allow, s) }},
+		{"session.max_per_address", false, func(c *config, s string) *unfit { return setCount(&c.core.MaxPerSource, s, 0, 65_535) }},
+		{"session.max_wrong_logins", false, func(c *config, s string) *unfit { return setCount(&c.core.WrongLogins, s, 0, 1_000_000) }},
+		{"session.stall_timeout", false, func(c *config, s string) *unfit {
+			return setDuration(&c.core.StallTimeout, s, 0, time.Hour)
+		}},
+		{"session.max_behind", false, func(c *config, s string) *unfit { return setSize(&c.core.MaxBehind, s, 0, 1<<40) }},
 		{"auth.users", true, func(c *config, s string) *unfit { return setPath(&c.users, s) }},
 		{"auth.secret", true, func(c *config, s string) *unfit { return setPath(&c.secret, s) }},
 	}
@@ -198,7 +206,7 @@ func (w entry) unknown(known []string) *fault {
 
 // apply checks a value and takes it.
 func (c *config) apply(s setting, w entry) error {
-	if w.list {
+	if w.list && s.key != "session.allow" {
 		return w.fault(&unfit{code: "E4104", why: s.key + " is a single value"})
 	}
 	if s.path && w.file && w.text != "" && !filepath.IsAbs(w.text) {

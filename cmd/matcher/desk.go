@@ -26,7 +26,7 @@ const deskName = "admin.sock"
 
 // deskRequest is a line that comes in. Numbers of instruments and users are those of the journal.
 type deskRequest struct {
-	Verb   string    `json:"verb"` // status, halt, resume, bust, cancel, end-of-day
+	Verb   string    `json:"verb"` // status, halt, resume, bust, cancel, end-of-day, kick
 	Symbol string    `json:"symbol,omitempty"`
 	Reason string    `json:"reason,omitempty"`
 	User   string    `json:"user,omitempty"`
@@ -74,6 +74,11 @@ type venueRow struct {
 	Connected   int      `json:"connected"`
 	Orders      int      `json:"orders"`
 	Fills       uint64   `json:"fills"`
+	Connections int      `json:"connections"` // open, logged in or not
+	Refused     uint64   `json:"refused_connections"`
+	Logins      uint64   `json:"refused_logins"`
+	Throttled   uint64   `json:"throttled"`
+	Slow        uint64   `json:"slow"`
 	Entry       string   `json:"entry"` // open, or why it is closed
 	Free        uint64   `json:"stream_memory_free"`
 	Journal     uint64   `json:"journal_bytes"`
@@ -83,7 +88,7 @@ type venueRow struct {
 func refusals() map[core.Refusal]string {
 	return map[core.Refusal]string{
 		core.NoMemory: "E2009", core.NoInstrument: "E2010", core.NoUser: "E2011", core.NoMatch: "E2012", core.BrokenAlready: "E2013",
-		core.NotToday: "E2014", core.HaltedAlready: "E2015", core.NotHalted: "E2015",
+		core.NotToday: "E2014", core.HaltedAlready: "E2015", core.NotHalted: "E2015", core.NotConnected: "E2021",
 	}
 }
 
@@ -220,6 +225,8 @@ func (q *deskRequest) request() (core.Request, error) {
 	switch q.Verb {
 	case "status":
 		r.Verb = core.Status
+	case "kick":
+		r.Verb = core.Kick
 	case "halt":
 		r.Verb = core.Halt
 	case "resume":
@@ -266,7 +273,9 @@ func answerRow(verb core.Verb, a *core.Answer) deskAnswer {
 	v := &a.Venue
 	row.venueRow = &venueRow{
 		Session: strings.TrimSpace(string(v.Session[:])), Instruments: v.Instruments, Halted: v.Halted, Users: v.Users, Connected: v.Connected,
-		Orders: v.Orders, Fills: v.Fills, Entry: entryState(v.Gate), Free: v.Free, Journal: v.Journal, Symbols: []string{},
+		Orders: v.Orders, Fills: v.Fills,
+		Connections: v.Connections, Refused: v.Refused, Logins: v.Logins, Throttled: v.Throttled, Slow: v.Slow,
+		Entry: entryState(v.Gate), Free: v.Free, Journal: v.Journal, Symbols: []string{},
 	}
 	for i := range min(v.Halted, len(v.Symbols)) {
 		row.Symbols = append(row.Symbols, trim(v.Symbols[i][:]))

@@ -16,7 +16,7 @@ type entry struct {
 	text  string // of the value, without quotes
 	float bool   // written as a binary fraction, which is not exact
 	file  bool   // it stands in a file, and so a path in it is relative to that
-	list  bool   // an array or a table, where a single value is due
+	list  bool   // an array, its values with commas between, or a table, where a single value may be due
 	where string // "matcher.toml:12:3", "MATCHER_CORE_WAIT", "--wait"
 }
 
@@ -76,6 +76,12 @@ func (w *walk) value(x *unstable.Node, table string, block int) {
 		return
 	case unstable.Array:
 		e.list = true
+		for it := v.Children(); it.Next(); {
+			if e.text != "" {
+				e.text += ","
+			}
+			e.text += string(it.Node().Data)
+		}
 	case unstable.Integer:
 		e.text = strings.ReplaceAll(string(v.Data), "_", "")
 	case unstable.Float:

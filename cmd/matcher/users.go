@@ -40,6 +40,7 @@ func accountFlags(fs *pflag.FlagSet) func(*account) error {
 		{"self-level", "self_level", "who counts as the same owner: account, firm or group (default account)"},
 		{"self-group", "self_group", "number of the group, 1 to 65535, for --self-level group"},
 		{"cancel-on-disconnect", "cancel_on_disconnect", "true or false: day orders go when the connection is lost (default: the configuration's)"},
+		{"allow", "allow", "networks it may log in from, as 10.0.0.0/8,192.168.1.5; empty: from anywhere"},
 		{"max-open-orders", "max_open_orders", "most live orders at once, 0 no limit (default: the configuration's)"},
 		{"max-open-stops", "max_open_stops", "most pending stops at once, 0 no limit (default: the configuration's)"},
 		{"rate", "rate", "orders and replaces a second, 0 no limit (default: the configuration's)"},
@@ -223,6 +224,7 @@ func (a *account) text() string {
 	text := a.firm
 	for _, part := range [...]struct{ key, value string }{
 		{"role", a.role}, {"self_match", a.match}, {"self_level", a.level}, {"self_group", strconv.Itoa(int(a.group))}, {"cancel_on_disconnect", a.onDrop},
+		{"allow", a.allow},
 	} {
 		if part.value != "" && part.value != "0" {
 			text += " " + part.key + "=" + part.value
@@ -245,6 +247,7 @@ type accountObject struct {
 	Level  string `json:"self_level,omitempty"`
 	Group  uint16 `json:"self_group,omitempty"`
 	OnDrop string `json:"cancel_on_disconnect,omitempty"`
+	Allow  string `json:"allow,omitempty"`
 	Orders string `json:"max_open_orders,omitempty"`
 	Stops  string `json:"max_open_stops,omitempty"`
 	Rate   string `json:"rate,omitempty"`
@@ -253,7 +256,7 @@ type accountObject struct {
 
 func (a *account) object() accountObject {
 	return accountObject{
-		a.name, a.firm, a.role, a.match, a.level, a.group, a.onDrop,
+		a.name, a.firm, a.role, a.match, a.level, a.group, a.onDrop, a.allow,
 		a.limits[limitOrders], a.limits[limitStops], a.limits[limitRate], a.limits[limitBurst],
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -140,15 +142,15 @@ func TestUserKeyGiven(t *testing.T) {
 func TestUserAccounts(t *testing.T) {
 	dir, file := venue(t)
 	do(t, 0, "user", "add", "ALICE", "-c", file, "--firm", "alfa", "--self-match", "decrement", "--self-level", "group", "--self-group", "1234", "--cancel-on-disconnect", "true",
-		"--max-open-orders", "500", "--max-open-stops", "0", "--rate", "1000", "--burst", "50")
+		"--max-open-orders", "500", "--max-open-stops", "0", "--rate", "1000", "--burst", "50", "--allow", "10.0.0.0/8, ::1")
 	do(t, 0, "user", "add", "BOB", "-c", file, "--self-match", "none", "--cancel-on-disconnect", "false")
 	do(t, 0, "user", "add", "CAROL", "-c", file)
-	if o := do(t, 0, "user", "list", "-c", file); o.stdout != "ALICE  ALFA self_match=decrement self_level=group self_group=1234 cancel_on_disconnect=true max_open_orders=500 max_open_stops=0 rate=1000 burst=50\n"+
+	if o := do(t, 0, "user", "list", "-c", file); o.stdout != "ALICE  ALFA self_match=decrement self_level=group self_group=1234 cancel_on_disconnect=true allow=10.0.0.0/8,::1/128 max_open_orders=500 max_open_stops=0 rate=1000 burst=50\n"+
 		"BOB     self_match=none cancel_on_disconnect=false\nCAROL  \n" {
 		t.Errorf("%q", o.stdout)
 	}
 	o := do(t, 0, "user", "list", "-c", file, "--json")
-	in(t, o.stdout, `{"user":"ALICE","firm":"ALFA","self_match":"decrement","self_level":"group","self_group":1234,"cancel_on_disconnect":"true","max_open_orders":"500","max_open_stops":"0","rate":"1000","burst":"50"}`)
+	in(t, o.stdout, `{"user":"ALICE","firm":"ALFA","self_match":"decrement","self_level":"group","self_group":1234,"cancel_on_disconnect":"true","allow":"10.0.0.0/8,::1/128","max_open_orders":"500","max_open_stops":"0","rate":"1000","burst":"50"}`)
 	before, err := loadUsers(filepath.Join(dir, "users.toml"))
 	if err != nil {
 		t.Fatal(err)
@@ -158,14 +160,15 @@ func TestUserAccounts(t *testing.T) {
 		like account
 		want core.User
 	}{
-		{"ALICE", account{onDrop: "false", limits: [4]string{"1", "2", "3", "4"}}, core.User{Name: "ALICE", Firm: "ALFA", OnDrop: true, SelfMatch: 'D', SelfLevel: 2, SelfGroup: 1234, Limits: core.Limits{OpenOrders: 500, Rate: 1000, Burst: 50}}},
+		{"ALICE", account{onDrop: "false", limits: [4]string{"1", "2", "3", "4"}}, core.User{Name: "ALICE", Firm: "ALFA", OnDrop: true, SelfMatch: 'D', SelfLevel: 2, SelfGroup: 1234, Limits: core.Limits{OpenOrders: 500, Rate: 1000, Burst: 50},
+			Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}}},
 		{"BOB", account{onDrop: "true", limits: [4]string{"1", "2", "3", "4"}}, core.User{Name: "BOB", Limits: core.Limits{OpenOrders: 1, Stops: 2, Rate: 3, Burst: 4}}},
 		{"CAROL", account{onDrop: "true"}, core.User{Name: "CAROL", OnDrop: true}},
 		{"CAROL", account{onDrop: "false", limits: [4]string{"", "", "0", "4"}}, core.User{Name: "CAROL"}},
 	} {
 		u := before[called(before, c.name)]
 		c.want.Hash = u.hash
-		if got := u.user(&c.like); got != c.want {
+		if got := u.user(&c.like); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s is %+v, want %+v", c.name, got, c.want)
 		}
 	}
@@ -226,6 +229,7 @@ func TestUsersFileFaults(t *testing.T) {
 		{"level", "[[user]]\nself_level = \"desk\"\n", "E4108", "u:2:1: user.self_level is not what it should be"},
 		{"group number", "[[user]]\nself_group = 65536\n", "E4108", "u:2:1: user.self_group is not what it should be"},
 		{"limit", "[[user]]\nrate = -1\n", "E4108", "u:2:1: user.rate is not what it should be"},
+		{"network", "[[user]]\nallow = [\"10.0.0.1/8\"]\n", "E4108", "u:2:1: user.allow is not what it should be"},
 		{"burst", "[[user]]\nburst = 0\n", "E4108", "u:2:1: user.burst is not what it should be"},
 		{"on disconnect", "[[user]]\ncancel_on_disconnect = \"maybe\"\n", "E4108", "u:2:1: user.cancel_on_disconnect is not what it should be"},
 		{"no group", "[[user]]\nname = \"A\"\nhash = \"" + hash + "\"\nself_level = \"group\"\n", "E4108", "u:1:3: self-trade prevention of A is not whole"},

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -196,6 +197,29 @@ func setDuration(to *time.Duration, s string, least, most time.Duration) *unfit 
 		return &unfit{code: "E4105", why: fmt.Sprintf("at least %s, at most %s", least, most)}
 	}
 	*to = d
+	return nil
+}
+
+// setNetworks takes a list of networks and single addresses.
+func setNetworks(to *[]netip.Prefix, s string) *unfit {
+	*to = nil
+	for word := range strings.SplitSeq(s, ",") {
+		if word = strings.TrimSpace(word); word == "" {
+			continue
+		}
+		net, err := netip.ParsePrefix(word)
+		if err != nil {
+			at, bad := netip.ParseAddr(word)
+			if bad != nil {
+				return &unfit{code: "E4104", why: fmt.Sprintf("%q is no network and no address", word), fix: "10.0.0.0/8"}
+			}
+			net = netip.PrefixFrom(at, at.BitLen())
+		}
+		if net != net.Masked() {
+			return &unfit{code: "E4104", why: word + " has bits behind its prefix", fix: net.Masked().String()}
+		}
+		*to = append(*to, net)
+	}
 	return nil
 }
 
