@@ -9,6 +9,7 @@
 //	stepped.go  a venue that somebody else turns
 //	config.go   what a server needs to know
 //	recover.go  the journal as found, and what a start adds to it
+//	past.go     starting from a snapshot; what users were sent before it
 //	reserves.go how much memory the answers of one command may take
 //	loop.go     one turn, on one screen; commands
 //	commit.go   from a closed block to released answers
@@ -198,6 +199,7 @@ func (s *Server) open(cfg *Config, byHand bool) (_ *loop, err error) {
 	}
 	l.files.pipe, s.pipe.fd = int32(r), w
 	l.files.helper = newHelper(world, cfg.Journal, uint64(cfg.Segment), s.pipe.post, byHand)
+	l.past.start(cfg.MaxSessions, s.pipe.post, byHand)
 	l.listenPipe()
 	if err := l.begin(cfg, found); err != nil {
 		return nil, err
@@ -248,7 +250,8 @@ func (l *loop) build(cfg *Config) (*found, error) {
 	control := pages(uint64(cfg.MaxSessions) * gateway.ControlSize)
 	streams := pages(cfg.StreamMemory)
 	slotSize := l.files.slotSize
-	k, err := l.world.Kernel(slotCount*slotSize + 2*page + control + streams + feedMemory)
+	earlier := pages(uint64(cfg.MaxSessions) * gateway.PastSize)
+	k, err := l.world.Kernel(slotCount*slotSize + 2*page + control + streams + feedMemory + earlier)
 	if err != nil {
 		return nil, fmt.Errorf("core: %w", err)
 	}
@@ -256,8 +259,9 @@ func (l *loop) build(cfg *Config) (*found, error) {
 	at := k.Base()
 	take := func(n uint64) uint64 { at += n; return at - n }
 	l.files.slots, l.files.header, l.files.mail = take(slotCount*slotSize), take(page), take(page)
-	controlOff, streamsOff, feedOff := take(control), take(streams), take(feedMemory)
+	controlOff, streamsOff, feedOff, pastOff := take(control), take(streams), take(feedMemory), take(earlier)
 	arena := k.Arena()
+	l.past.memory = arena[pastOff:][:earlier]
 	if l.feed != nil {
 		l.feed.packets = feed.NewPackets(arena[feedOff:][:feedMemory], feedOff)
 	}
@@ -265,7 +269,7 @@ func (l *loop) build(cfg *Config) (*found, error) {
 	f, err := l.recovered(cfg, gateway.Config{
 		Secret: cfg.Secret, Connections: cfg.MaxSessions,
 		Control: arena[controlOff:][:control], ControlOff: controlOff,
-		Streams: arena[streamsOff:][:streams], StreamsOff: streamsOff,
+		Streams: arena[streamsOff:][:streams], StreamsOff: streamsOff, PastOff: pastOff,
 		LoginTimeout: uint64(cfg.LoginTimeout), ClientTimeout: uint64(cfg.ClientTimeout), Heartbeat: uint64(cfg.Heartbeat),
 		Stall: uint64(cfg.StallTimeout), Behind: cfg.MaxBehind,
 		Allow: cfg.Allow, PerSource: cfg.MaxPerSource, WrongLogins: cfg.WrongLogins,
@@ -293,6 +297,7 @@ func (l *loop) shutdown() {
 			l.world.Close(int(c.fd))
 		}
 	}
+	l.past.stop() // it writes to the kernel's arena
 	if l.kernel != nil {
 		_ = l.kernel.Close()
 	}

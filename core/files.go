@@ -107,6 +107,7 @@ const (
 	messageSpare
 	messageNoSpare
 	messageRequest // of an operator; the messages behind it are the cells of its command
+	messagePast    // earlier messages for a client are in its memory
 )
 
 func (l *loop) listenPipe() {
@@ -129,6 +130,8 @@ func (l *loop) message(res int32) {
 	switch m[0] {
 	case messageRequest:
 		l.desk.begin(m)
+	case messagePast:
+		l.fetched(m)
 	case messageStop:
 		l.asked = true
 	case messageSpare:

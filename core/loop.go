@@ -45,6 +45,8 @@ type loop struct {
 	conns   conns
 	files   files
 	desk    desk
+	past    past
+	passed  []error    // why snapshots could not be used
 	feed    *public    // nil: off
 	reached *ring.Word // tells readers of the journal how far they may go
 	cfg     *Config
@@ -365,6 +367,7 @@ func (l *loop) flush() {
 	if l.feed != nil {
 		l.broadcast()
 	}
+	l.fetch()
 	l.conns.shutdown(l)
 }
 

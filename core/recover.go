@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync/atomic"
 
 	"matcher/engine"
@@ -20,6 +21,7 @@ type found struct {
 	id       journal.ID
 	state    journal.State // where the new epoch begins
 	commands uint64
+	snapshot uint64   // seq of the snapshot that it began with, 0: none
 	torn     string   // what was cut off, in words
 	aside    []string // segments that hold nothing but what was cut off, in order
 }
@@ -30,6 +32,9 @@ func (f *found) String() string {
 		return "new journal"
 	}
 	text := fmt.Sprintf("%d commands replayed, epoch %d", f.commands, f.state.Epoch)
+	if f.snapshot != 0 {
+		text = fmt.Sprintf("snapshot of seq %d and %s", f.snapshot, text)
+	}
 	if f.torn != "" {
 		text += "; " + f.torn
 	}
@@ -43,7 +48,7 @@ func (l *loop) recovered(cfg *Config, gc gateway.Config) (*found, error) {
 	if err != nil {
 		return nil, err
 	}
-	j, err := replay.Open(files)
+	j, info, err := l.from(files, gc)
 	var damage *journal.Damage
 	if errors.As(err, &damage) && damage.Kind == journal.NoJournal {
 		f := &found{fresh: true, state: journal.State{Epoch: 1}}
@@ -54,18 +59,16 @@ func (l *loop) recovered(cfg *Config, gc gateway.Config) (*found, error) {
 		l.publicView(nil)
 		return f, l.plan(cfg)
 	}
+	if len(l.passed) != 0 {
+		l.log("warning: a start without " + strings.ReplaceAll(errors.Join(l.passed...).Error(), "\n", "; without "))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("core: journal %s: %w", cfg.Journal, err)
 	}
 	defer func() { _ = j.Close() }() // it was only read
 	f := &found{}
-	l.engine = j.Engine()
-	l.engine.Salt(l.random())
-	gc.Engine = l.engine
-	l.gateway = gateway.New(gc)
-	l.publicView(j)
-	if err := l.rerun(j); err != nil {
-		return nil, err
+	if info != nil {
+		f.snapshot = info.State.Seq
 	}
 	f.id, f.state, f.commands = j.ID(), j.End(), j.Counts().Commands
 	f.state.Epoch++
@@ -99,7 +102,7 @@ func (l *loop) rerun(j *replay.Journal) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("core: journal %s: %w", l.cfg.Journal, err)
+			return err
 		}
 		l.instrument(cmd)
 		if !l.gateway.Deliver(cmd, events) {

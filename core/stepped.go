@@ -36,6 +36,11 @@ func (v *Stepped) Turn() bool {
 // Prepare does what the helper does on its own time: it makes the segment that was asked for, if one was, and tells the
 // loop, also if that failed; then it must be called again.
 func (v *Stepped) Prepare() {
+	select {
+	case job := <-v.loop.past.jobs:
+		v.loop.past.read(job)
+	default:
+	}
 	h := v.loop.files.helper
 	if h.next == 0 {
 		select {

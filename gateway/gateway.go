@@ -13,7 +13,7 @@
 //	decode.go    OUCH messages to commands
 //	options.go   option tags, both ways
 //	deliver.go   events to OUCH messages
-//	streams.go   the outbound streams
+//	streams.go   the outbound streams; past.go: what is no longer in memory; encode.go: for whoever keeps streams elsewhere
 //	timers.go    heartbeats, timeouts, clients that do not read
 package gateway
 
@@ -43,6 +43,7 @@ type Config struct {
 	ControlOff    uint64 // what Flush adds to an offset in Control
 	Streams       []byte // memory for the outbound streams
 	StreamsOff    uint64 // what Flush adds to an offset in Streams
+	PastOff       uint64 // where Connections x PastSize bytes are that Flush may name, if Resume is called
 	LoginTimeout  uint64
 	ClientTimeout uint64
 	Heartbeat     uint64
@@ -75,6 +76,8 @@ type Gateway struct {
 	session [10]byte  // of the streams, right-justified as it is sent
 	zero    uint64    // midnight: the zero of wire timestamps
 
+	asks    []Past  // what is to be found
+	serial  uint32  // of the last session
 	ready   []int32 // connections with something to send
 	spare   []int32 // the list that Flush is not reading
 	closing []Closed
@@ -104,6 +107,10 @@ type conn struct {
 	at      place  // next byte to send of its user's stream
 	late    uint64 // bytes that it may be behind for having resumed: never more than it is
 	waits   uint64 // since when a send is waited for
+	past    uint64 // number of the next message that is not in memory; 0: it has reached what is
+	found   uint32 // bytes in its memory for such, to be sent
+	asked   bool   // for more of such
+	serial  uint32 // of the session
 	sent    Send   // the last send
 	lastIn  uint64
 	lastOut uint64
@@ -455,6 +462,9 @@ func (g *Gateway) piece(c int32, cn *conn) uint32 {
 	}
 	if cn.state != live {
 		return 0
+	}
+	if cn.past != 0 {
+		return g.pastPiece(c, cn)
 	}
 	st := g.streams.user(cn.user)
 	n := g.streams.ready(st, &cn.at)

@@ -91,8 +91,14 @@ func (g *Gateway) admit(c int32, user uint16, sequence uint64) {
 	if sequence == 0 || sequence > next {
 		sequence = next
 	}
-	cn.state, cn.user, cn.at = live, user, g.streams.seek(st, sequence)
-	cn.late = g.streams.behind(st, cn.at)
+	g.serial++
+	cn.state, cn.user, cn.serial = live, user, g.serial
+	if sequence < g.streams.first(st) && sequence < next {
+		cn.past = sequence
+	} else {
+		cn.at = g.streams.seek(st, sequence)
+		cn.late = g.streams.behind(st, cn.at)
+	}
 	st.conn = c
 
 	var reply [soupbin.HeaderSize + soupbin.LoginAcceptedSize]byte

@@ -40,12 +40,13 @@ func (g *Gateway) serve(c int32, now uint64, deaf bool) {
 }
 
 // slow says whether a client does not take what it is sent: a send has waited too long, or the client is further behind its
-// stream than it may be. One that has resumed may be as far behind as it was then, and no further than it has come since.
+// stream than it may be. One that has resumed may be as far behind as it was then, and no further than it has come since; what is not in
+// memory does not count.
 func (g *Gateway) slow(cn *conn, now uint64) bool {
 	if g.cfg.Stall != 0 && cn.stalled && now-cn.waits >= g.cfg.Stall {
 		return true
 	}
-	if g.cfg.Behind == 0 {
+	if g.cfg.Behind == 0 || cn.past != 0 {
 		return false
 	}
 	behind := g.streams.behind(g.streams.user(cn.user), cn.at)

@@ -2,8 +2,10 @@ package snapshot
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
-	"os"
+	"io"
+	"io/fs"
 	"slices"
 
 	"matcher/engine"
@@ -20,21 +22,22 @@ type History struct {
 type part struct {
 	span
 	path  string
-	file  *os.File
-	index []entry // nil: not read yet
+	file  fs.File
+	bytes io.ReaderAt // of the file
+	index []entry     // nil: not read yet
 }
 
 // OpenHistory opens the streams that belong to a snapshot, back to the beginning of its session. Of the files only the
 // headers and sizes are looked at: pieces are checked when they are read. The error wraps ErrUnusable.
-func OpenHistory(dir string, i *Info) (*History, error) {
-	return openHistory(dir, i, name(dir, i.State.Seq, streamsSuffix))
+func OpenHistory(fsys fs.FS, i *Info) (*History, error) {
+	return openHistory(fsys, i, name(i.State.Seq, streamsSuffix))
 }
 
 // openHistory does so with a first file that may not have its name yet.
-func openHistory(dir string, i *Info, path string) (*History, error) {
+func openHistory(fsys fs.FS, i *Info, path string) (*History, error) {
 	h := &History{}
-	for seq, chain := i.State.Seq, i.State.Chain; ; path = name(dir, seq, streamsSuffix) {
-		p, err := openPart(path)
+	for seq, chain := i.State.Seq, i.State.Chain; ; path = name(seq, streamsSuffix) {
+		p, err := openPart(fsys, path)
 		if err != nil {
 			h.Close()
 			return nil, err
@@ -55,14 +58,20 @@ func openHistory(dir string, i *Info, path string) (*History, error) {
 	}
 }
 
-func openPart(path string) (*part, error) {
-	f, err := os.Open(path)
+func openPart(fsys fs.FS, path string) (*part, error) {
+	f, err := fsys.Open(path)
 	if err != nil {
 		return nil, unusable(path, "%v", err)
 	}
 	p := &part{path: path, file: f}
 	var b [streamsHeader]byte
-	_, err = f.ReadAt(b[:], 0)
+	ok := false
+	if p.bytes, ok = f.(io.ReaderAt); !ok {
+		err = errors.New("the files of this file system are no io.ReaderAt")
+	}
+	if err == nil {
+		_, err = p.bytes.ReadAt(b[:], 0)
+	}
 	if err == nil {
 		err = p.decode(&b)
 	}
@@ -129,7 +138,7 @@ func (p *part) find(user uint16, number uint64) (*entry, error) {
 // load reads the index.
 func (p *part) load() error {
 	b := make([]byte, indexHeader+entrySize*p.entries)
-	if _, err := p.file.ReadAt(b, int64(p.span.index)); err != nil {
+	if _, err := p.bytes.ReadAt(b, int64(p.span.index)); err != nil {
 		return unusable(p.path, "its index: %v", err)
 	}
 	le := binary.LittleEndian
@@ -148,7 +157,7 @@ func (p *part) load() error {
 func (p *part) read(memory *[PieceSize]byte, e *entry) ([]byte, error) {
 	n := min(PieceSize, p.span.index-min(e.offset, p.span.index))
 	b := memory[:n]
-	if _, err := p.file.ReadAt(b, int64(e.offset)); err != nil {
+	if _, err := p.bytes.ReadAt(b, int64(e.offset)); err != nil {
 		return nil, unusable(p.path, "a piece at %#x: %v", e.offset, err)
 	}
 	le := binary.LittleEndian

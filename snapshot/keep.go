@@ -16,12 +16,12 @@ import (
 // tidy deletes snapshots beyond those that are kept, and streams that no kept snapshot goes back to; then it archives
 // segments.
 func (w *taking) tidy() error {
-	list, _ := List(w.Journal)
+	list, _ := List(w.files)
 	kept := list[:min(max(1, w.Keep), len(list))]
 	needed := map[string]bool{}
 	for i := range kept {
 		needed[kept[i].Path] = true
-		h, err := OpenHistory(w.Journal, &kept[i])
+		h, err := OpenHistory(w.files, &kept[i])
 		if err != nil {
 			return nil // what belongs to what is not certain: nothing is deleted
 		}
@@ -31,7 +31,7 @@ func (w *taking) tidy() error {
 		h.Close()
 	}
 	for _, suffix := range [...]string{stateSuffix, streamsSuffix} {
-		all, err := files(w.Journal, suffix)
+		all, err := files(w.files, suffix)
 		if err != nil {
 			return err
 		}
@@ -39,7 +39,7 @@ func (w *taking) tidy() error {
 			if needed[f.path] || f.seq > w.taken.State.Seq {
 				continue
 			}
-			if err := os.Remove(f.path); err != nil {
+			if err := os.Remove(filepath.Join(w.Journal, f.path)); err != nil {
 				return fmt.Errorf("snapshot: %w", err)
 			}
 			w.taken.Deleted = append(w.taken.Deleted, filepath.Base(f.path))

@@ -26,8 +26,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,34 +52,38 @@ type Info struct {
 	Orders  uint64     // live, for people
 	Day     uint64     // seq of the command that began the trading day, 0 none
 	Feed    feed.State // where the public feed stands
-	Path    string     // of the file
+	Path    string     // of the file, from the journal's directory
 	Size    int64      // of the file
 }
 
 // ErrUnusable is what the errors about a snapshot wrap: a start does without it.
 var ErrUnusable = errors.New("snapshot cannot be used")
 
-func unusable(path, format string, args ...any) error {
-	return fmt.Errorf("%w: %s: %s", ErrUnusable, filepath.Base(path), fmt.Sprintf(format, args...))
+func unusable(file, format string, args ...any) error {
+	return fmt.Errorf("%w: %s: %s", ErrUnusable, path.Base(file), fmt.Sprintf(format, args...))
 }
 
-// name returns the path of one of a snapshot's files. dir is the journal's.
-func name(dir string, seq uint64, suffix string) string {
-	return filepath.Join(dir, Dir, fmt.Sprintf("%020d%s", seq, suffix))
+// name returns the path of one of a snapshot's files, from the journal's directory.
+func name(seq uint64, suffix string) string {
+	return path.Join(Dir, fmt.Sprintf("%020d%s", seq, suffix))
 }
 
-// List returns the snapshots of the journal in a directory whose headers can be read, the newest first, and why others cannot.
-func List(dir string) ([]Info, []error) {
-	all, err := files(dir, stateSuffix)
+// List returns the snapshots beside the journal in the root of fsys whose headers can be read, the newest first, and why others
+// cannot.
+func List(fsys fs.FS) ([]Info, []error) {
+	all, err := files(fsys, stateSuffix)
 	if err != nil {
 		return nil, []error{err}
 	}
 	var list []Info
 	var bad []error
 	for _, f := range slices.Backward(all) {
-		i, err := ReadInfo(f.path)
-		if err == nil && i.State.Seq != f.seq {
-			err = unusable(f.path, "it is of seq %d", i.State.Seq)
+		open, i, err := openState(fsys, f.path)
+		if err == nil {
+			_ = open.Close() // it was only read
+			if i.State.Seq != f.seq {
+				err = unusable(f.path, "it is of seq %d", i.State.Seq)
+			}
 		}
 		if err != nil {
 			bad = append(bad, err)
@@ -98,8 +101,8 @@ type file struct {
 }
 
 // files returns the files of one kind, ascending.
-func files(dir, suffix string) (all []file, err error) {
-	entries, err := os.ReadDir(filepath.Join(dir, Dir))
+func files(fsys fs.FS, suffix string) (all []file, err error) {
+	entries, err := fs.ReadDir(fsys, Dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -110,25 +113,15 @@ func files(dir, suffix string) (all []file, err error) {
 		digits, ok := strings.CutSuffix(e.Name(), suffix)
 		seq, err := strconv.ParseUint(digits, 10, 64)
 		if ok && err == nil && len(digits) == 20 {
-			all = append(all, file{filepath.Join(dir, Dir, e.Name()), seq})
+			all = append(all, file{path.Join(Dir, e.Name()), seq})
 		}
 	}
 	return all, nil
 }
 
-// ReadInfo reads the header of a snapshot.
-func ReadInfo(path string) (Info, error) {
-	f, i, err := openState(path)
-	if err != nil {
-		return Info{}, err
-	}
-	_ = f.Close() // it was only read
-	return i, nil
-}
-
 // Load makes a new engine the venue of the snapshot. The error wraps ErrUnusable; the engine is then of no use.
-func (i *Info) Load(e *engine.Engine) error {
-	f, head, err := openState(i.Path)
+func (i *Info) Load(fsys fs.FS, e *engine.Engine) error {
+	f, head, err := openState(fsys, i.Path)
 	if err != nil {
 		return err
 	}
@@ -151,8 +144,8 @@ func (i *Info) Load(e *engine.Engine) error {
 }
 
 // openState opens a snapshot behind its header.
-func openState(path string) (*os.File, Info, error) {
-	f, err := os.Open(path)
+func openState(fsys fs.FS, path string) (fs.File, Info, error) {
+	f, err := fsys.Open(path)
 	if err != nil {
 		return nil, Info{}, unusable(path, "%v", err)
 	}

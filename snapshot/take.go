@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"math"
 	"os"
+	"path"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -56,7 +59,7 @@ func Take(ctx context.Context, t *Taking) (*Taken, error) {
 		return nil, fmt.Errorf("snapshot: %w", err)
 	}
 	defer func() { _ = syscall.Close(lock) }() // and the lock with it
-	w := &taking{Taking: t, ctx: ctx}
+	w := &taking{Taking: t, ctx: ctx, files: os.DirFS(t.Journal)}
 	defer w.clean()
 	if err := w.begin(); err != nil {
 		return nil, err
@@ -83,7 +86,8 @@ func Take(ctx context.Context, t *Taking) (*Taken, error) {
 // taking is one at work.
 type taking struct {
 	*Taking
-	ctx     context.Context
+	ctx     context.Context // of the caller, who waits
+	files   fs.FS           // the journal's directory
 	base    Info
 	first   uint32 // segment in which it began
 	j       *replay.Journal
@@ -109,7 +113,7 @@ func (w *taking) clean() {
 
 // begin stands where the newest snapshot stands that can be used, else before the first command.
 func (w *taking) begin() error {
-	start, passed, err := Newest(w.Journal, engine.New)
+	start, passed, err := Newest(w.files, engine.New, math.MaxUint64)
 	if err != nil {
 		return err
 	}
@@ -176,7 +180,7 @@ func (w *taking) again(found error) error {
 		return found
 	}
 	_ = w.j.Close() // it was only read
-	j, err := replay.OpenAt(os.DirFS(w.Journal), &w.at, w.engine)
+	j, err := replay.OpenAt(w.files, &w.at, w.engine)
 	if err != nil {
 		return err
 	}
@@ -223,19 +227,19 @@ func (w *taking) write() error {
 // verify reads both files again: the state gives its hash, and once more the same cells, and the streams have every number.
 func (w *taking) verify() error {
 	i := w.taken.Info
-	i.Path = w.new[1].Name()
+	i.Path = path.Join(Dir, filepath.Base(w.new[1].Name()))
 	_ = w.j.Close()                                               // it was only read
 	w.engine, w.j, w.view, w.streams.encoder = nil, nil, nil, nil // the memory is needed for another venue
-	return i.verify(w.new[0].Name(), w.Journal)
+	return i.verify(w.files, path.Join(Dir, filepath.Base(w.new[0].Name())))
 }
 
 // verify holds a snapshot and its file of streams against themselves.
-func (i *Info) verify(streams, dir string) error {
+func (i *Info) verify(fsys fs.FS, streams string) error {
 	e := engine.New()
-	if err := i.Load(e); err != nil {
+	if err := i.Load(fsys, e); err != nil {
 		return err
 	}
-	f, _, err := openState(i.Path)
+	f, _, err := openState(fsys, i.Path)
 	if err != nil {
 		return err
 	}
@@ -255,7 +259,7 @@ func (i *Info) verify(streams, dir string) error {
 	if err := r.end(); err != nil {
 		return unusable(i.Path, "%v", err)
 	}
-	h, err := openHistory(dir, i, streams)
+	h, err := openHistory(fsys, i, streams)
 	if err != nil {
 		return err
 	}
@@ -264,11 +268,11 @@ func (i *Info) verify(streams, dir string) error {
 }
 
 // Verify reads all of a snapshot that has its names, and checks that its place is one in the journal.
-func (i *Info) Verify(dir string) error {
-	if err := i.verify(name(dir, i.State.Seq, streamsSuffix), dir); err != nil {
+func (i *Info) Verify(fsys fs.FS) error {
+	if err := i.verify(fsys, name(i.State.Seq, streamsSuffix)); err != nil {
 		return err
 	}
-	r, err := journal.OpenAt(os.DirFS(dir), &i.Anchor)
+	r, err := journal.OpenAt(fsys, &i.Anchor)
 	if errors.Is(err, journal.ErrElsewhere) {
 		return unusable(i.Path, "%v", err)
 	}
@@ -282,17 +286,16 @@ func (i *Info) Verify(dir string) error {
 func (w *taking) name() error {
 	i := &w.taken.Info
 	for n, suffix := range [...]string{streamsSuffix, stateSuffix} {
-		path := name(w.Journal, i.State.Seq, suffix)
-		if err := os.Rename(w.new[n].Name(), path); err != nil {
+		i.Path = name(i.State.Seq, suffix)
+		if err := os.Rename(w.new[n].Name(), filepath.Join(w.Journal, i.Path)); err != nil {
 			return err
 		}
-		i.Path = path
 	}
 	for _, f := range w.new {
 		_ = f.Close() // it is synced
 	}
 	w.new = nil
-	if info, err := os.Stat(i.Path); err == nil {
+	if info, err := os.Stat(filepath.Join(w.Journal, i.Path)); err == nil {
 		i.Size = info.Size()
 	}
 	return ring.FsyncDir(filepath.Join(w.Journal, Dir))
@@ -305,36 +308,51 @@ type Start struct {
 	History *History        // the streams up to there; nil without a snapshot
 }
 
-// Newest returns the newest snapshot that can be used, loaded, and the journal behind it; without one the journal from its
-// birth. made makes the engines. Why newer ones were passed over is returned too. An error is one of the journal itself.
-func Newest(dir string, made func() *engine.Engine) (*Start, []error, error) {
-	list, passed := List(dir)
+// Newest returns the newest snapshot of before a seq that can be used, loaded, and the journal behind it; without one the
+// journal from its birth. made makes the engines. Why others were passed over is returned too. An error is one of the journal
+// itself.
+func Newest(fsys fs.FS, made func() *engine.Engine, before uint64) (*Start, []error, error) {
+	list, passed := List(fsys)
 	for n := range list {
 		i := &list[n]
-		h, err := OpenHistory(dir, i)
-		if err != nil {
-			passed = append(passed, err)
+		if i.State.Seq >= before {
 			continue
 		}
-		e := made()
-		if err = i.Load(e); err == nil {
-			var j *replay.Journal
-			if j, err = replay.OpenAt(os.DirFS(dir), &i.Anchor, e); err == nil {
-				return &Start{i, j, h}, passed, nil
-			}
+		s, err := i.start(fsys, made())
+		if err == nil {
+			return s, passed, nil
 		}
-		h.Close()
 		var diverged *replay.Divergence
-		if !errors.Is(err, ErrUnusable) && !errors.Is(err, journal.ErrElsewhere) && !errors.As(err, &diverged) {
+		switch {
+		case errors.Is(err, ErrUnusable):
+		case errors.Is(err, journal.ErrElsewhere), errors.As(err, &diverged):
+			err = unusable(i.Path, "%v", err)
+		default:
 			return nil, passed, err
 		}
-		passed = append(passed, unusable(i.Path, "%v", err))
+		passed = append(passed, err)
 	}
-	j, err := replay.OpenWith(os.DirFS(dir), made())
+	j, err := replay.OpenWith(fsys, made())
 	if err != nil {
 		return nil, passed, err
 	}
 	return &Start{Journal: j}, passed, nil
+}
+
+// start loads a snapshot and opens what goes with it.
+func (i *Info) start(fsys fs.FS, e *engine.Engine) (*Start, error) {
+	h, err := OpenHistory(fsys, i)
+	if err != nil {
+		return nil, err
+	}
+	if err = i.Load(fsys, e); err == nil {
+		var j *replay.Journal
+		if j, err = replay.OpenAt(fsys, &i.Anchor, e); err == nil {
+			return &Start{i, j, h}, nil
+		}
+	}
+	h.Close()
+	return nil, err
 }
 
 func syncFile(path string) error {

@@ -112,7 +112,7 @@ func (s *snapshots) create() error {
 
 // ls prints those that there are, the newest first.
 func (s *snapshots) ls() error {
-	list, bad := snapshot.List(s.dir)
+	list, bad := snapshot.List(os.DirFS(s.dir))
 	for i := range list {
 		if err := s.line(&list[i], nil); err != nil {
 			return err
@@ -126,9 +126,9 @@ func (s *snapshots) ls() error {
 
 // verify reads each to its end, and holds it against the journal.
 func (s *snapshots) verify() error {
-	list, bad := snapshot.List(s.dir)
+	list, bad := snapshot.List(os.DirFS(s.dir))
 	for i := range list {
-		err := list[i].Verify(s.dir)
+		err := list[i].Verify(os.DirFS(s.dir))
 		if err != nil && !errors.Is(err, snapshot.ErrUnusable) {
 			return s.fault(err)
 		}
