@@ -12,4 +12,10 @@ require (
 	golang.org/x/sys v0.49.0
 )
 
-require pgregory.net/rapid v1.3.0 // indirect
+require (
+	github.com/campoy/embedmd v1.0.0 // indirect
+	github.com/pmezard/go-difflib v1.0.0 // indirect
+	github.com/sbinet/npyio v0.6.0 // indirect
+	gonum.org/v1/gonum v0.16.0 // indirect
+	pgregory.net/rapid v1.3.0 // indirect
+)

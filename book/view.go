@@ -61,3 +61,31 @@ func (b *Book) Head(q Queue) Slot { return Slot(b.orders.queues[q].head) }
 
 // Next returns the order behind one that is queued, 0 at the end of its queue.
 func (o *Orders) Next(s Slot) Slot { return Slot(o.nodes[s].next) }
+
+// Ahead returns what stands before a queued order at its price: the lots and orders that Match would meet first. Before a
+// hidden order that is every displayed one too. Nothing stands before an order that is in no queue.
+func (b *Book) Ahead(s Slot) (lots uint64, orders int) {
+	o := b.orders
+	n := &o.nodes[s]
+	if n.state != queued {
+		return 0, 0
+	}
+	for i := n.prev; i != 0; i = o.nodes[i].prev {
+		lots += uint64(o.nodes[i].leaves)
+		orders++
+	}
+	if n.class == Hidden {
+		l := b.ladder(n.side, Displayed)
+		for at := l.bestQueue; at != 0; at = l.behind(at) {
+			if l.price(l.keyOf(at)) != n.price {
+				continue
+			}
+			for i := o.queues[at].head; i != 0; i = o.nodes[i].next {
+				lots += uint64(o.nodes[i].leaves)
+				orders++
+			}
+			break
+		}
+	}
+	return lots, orders
+}
