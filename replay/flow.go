@@ -59,6 +59,7 @@ type Line struct {
 	OrigRef uint32  // UserRefNum that a Replace replaces
 	Qty     uint32  // Enter: lots; Cancel, Modify: intended size; Replace: total of the chain; executed lots included
 	Price   uint64  // wire integer; 2,000,000,000 and above: at market
+	Time    uint64  // ns since midnight at which it reaches the venue, 0: not said
 	Symbol  [8]byte // space padded; MassCancel: spaces are all
 
 	Capacity byte     // Enter; `P` unless given
@@ -143,6 +144,12 @@ func (l *Line) ParseLine(text string) error {
 // parse reads a line whose first token the scanner stands on.
 func (l *Line) parse(s *scanner) error {
 	*l = Line{Options: l.Options[:0]}
+	if len(s.token) > 0 && s.token[0] == '@' {
+		if !number(&l.Time, s.token[1:]) {
+			return s.expected("@ and a time in ns since midnight")
+		}
+		s.next()
+	}
 	if !name(l.User[:], s.token) {
 		return s.expected("a user of 1 to 6 letters and digits")
 	}
@@ -217,6 +224,9 @@ func (l *Line) set(field byte, token []byte) string {
 // Append appends the line as text, its end included. Reading it gives an equal line, provided that User, Symbol, ClOrdID
 // and alphabetic options hold printable characters with spaces behind them only.
 func (l *Line) Append(dst []byte) []byte {
+	if l.Time != 0 {
+		dst = append(strconv.AppendUint(append(dst, '@'), l.Time, 10), ' ')
+	}
 	dst = append(dst, trim(l.User[:])...)
 	dst = append(dst, ' ')
 	dst = append(dst, l.Verb.String()...)

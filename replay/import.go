@@ -28,6 +28,11 @@ func (s Stats) String() string {
 		s.Records, s.Commands, s.Enters, s.Cancels, s.Replaces, s.Takes, s.Hidden, s.Unknown, s.Other)
 }
 
+// Import says how market data becomes a flow.
+type Import struct {
+	Times bool // each line says when it happened
+}
+
 // importer writes the flow of an imported market. All resting orders are those of one user, MAKER; each execution becomes
 // an immediate-or-cancel order of another, TAKER, at the price of the order that was hit. Its memory grows with the orders
 // that are live at once, not with the input.
@@ -39,6 +44,7 @@ type importer struct {
 	taker  uint32             // last UserRefNum of TAKER
 	line   Line
 	text   []byte
+	time   uint64 // of the record at work, ns since midnight; 0: not to be said
 }
 
 // resting is a live order of the source.
@@ -208,7 +214,7 @@ func (m *importer) execute(id uint64, n uint32) error {
 }
 
 func (m *importer) start(v Verb, user string) {
-	m.line = Line{Verb: v, User: [6]byte([]byte(user))}
+	m.line = Line{Verb: v, User: [6]byte([]byte(user)), Time: m.time}
 	m.line.defaults()
 }
 

@@ -10,13 +10,19 @@ import (
 // become an immediate-or-cancel order of TAKER at the displayed price of the order that was hit. P (the execution of an
 // order that was never shown) and everything that is about no order give no command.
 // Errors name the message; lines written before stay written.
-func ImportITCH(r io.Reader, w io.Writer) (Stats, error) {
+func ImportITCH(r io.Reader, w io.Writer) (Stats, error) { return Import{}.ITCH(r, w) }
+
+// ITCH is ImportITCH.
+func (o Import) ITCH(r io.Reader, w io.Writer) (Stats, error) {
 	m := newImporter(w)
 	f := newITCHFile(r)
 	for {
 		msg, err := f.next()
 		if err == nil {
 			m.stats.Records++
+			if o.Times && len(msg) >= itch.HeaderSize {
+				m.time = stamp(msg)
+			}
 			if err = m.message(msg); err != nil {
 				err = f.wrong(err)
 			}

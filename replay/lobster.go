@@ -22,6 +22,7 @@ const (
 var (
 	errColumns  = errors.New("not six columns: time, type, order id, size, price, direction")
 	errType     = errors.New("the type is none of 1 to 7")
+	errTime     = errors.New("the time is no number of seconds")
 	errID       = errors.New("the order id is no number")
 	errLongLine = errors.New("a line above 4095 bytes")
 )
@@ -31,6 +32,11 @@ var (
 // not known: what the file says of them is counted and left out. So are executions of hidden orders, crosses and halts.
 // Errors name the line; lines written before stay written.
 func ImportLOBSTER(r io.Reader, w io.Writer, symbol string) (Stats, error) {
+	return Import{}.LOBSTER(r, w, symbol)
+}
+
+// LOBSTER is ImportLOBSTER.
+func (o Import) LOBSTER(r io.Reader, w io.Writer, symbol string) (Stats, error) {
 	m := newImporter(w)
 	a := added{display: 'Y'}
 	if !alpha(a.symbol[:], []byte(symbol)) || symbol[0] == '#' {
@@ -47,7 +53,7 @@ func ImportLOBSTER(r io.Reader, w io.Writer, symbol string) (Stats, error) {
 		case errors.Is(err, bufio.ErrBufferFull):
 			err = errLongLine
 		case err == nil || err == io.EOF: // a last line may have no end
-			err = m.lobster(bytes.TrimRight(text, "\r\n"), a)
+			err = m.lobster(bytes.TrimRight(text, "\r\n"), a, o.Times)
 		}
 		if err != nil {
 			return m.end(fmt.Errorf("replay: LOBSTER line %d: %w", m.stats.Records, err))
@@ -56,7 +62,7 @@ func ImportLOBSTER(r io.Reader, w io.Writer, symbol string) (Stats, error) {
 }
 
 // lobster writes what one line means.
-func (m *importer) lobster(text []byte, a added) error {
+func (m *importer) lobster(text []byte, a added, times bool) error {
 	var column [6][]byte
 	for i := range column {
 		rest, found := []byte(nil), false
@@ -65,6 +71,9 @@ func (m *importer) lobster(text []byte, a added) error {
 			return errColumns
 		}
 		text = rest
+	}
+	if m.time = 0; times && !seconds(&m.time, column[0]) {
+		return errTime
 	}
 	kind, direction := string(column[1]), string(column[5])
 	switch kind {
@@ -100,4 +109,21 @@ func (m *importer) lobster(text []byte, a added) error {
 		return m.execute(a.id, a.qty)
 	}
 	return errType
+}
+
+// seconds reads seconds as nanoseconds; what is below them, as files have where somebody counted in floating point, is cut.
+func seconds(v *uint64, text []byte) bool {
+	whole, fraction, _ := bytes.Cut(text, []byte{'.'})
+	var s, ns uint64
+	if !number(&s, whole) || s > 1<<32 || len(fraction) > 0 && !number(&ns, fraction) {
+		return false
+	}
+	for range len(fraction) - 9 {
+		ns /= 10
+	}
+	for range 9 - len(fraction) {
+		ns *= 10
+	}
+	*v = s*1e9 + ns
+	return true
 }

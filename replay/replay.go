@@ -18,6 +18,10 @@
 //	itch_rebuild.go  RebuildITCH: books after each message
 //	row.go           a book as a line of text
 //	lobster.go       ImportLOBSTER
+//	csv.go           ImportCSV
+//	record.go        Recording: a venue without a server, which executes a flow and writes its journal
+//	rows.go          cells and events as rows of a table (package npy)
+//	tape.go          market data in the forms of LOBSTER and hftbacktest
 //
 // # Flow
 //
@@ -33,6 +37,9 @@
 //	USER disable REF [firm=F]
 //	USER enable REF [firm=F]
 //	USER query
+//
+// Before USER a line may say @TIME: ns since midnight at which it reached the venue, never going back. Clients send it as soon
+// as they can; a replay takes it for the time.
 //
 // USER is 1 to 6 letters and digits. REF and ORIG are UserRefNums: each user's own must grow from line to line. SIDE is B,
 // S, T or E; TIF 0 (day), 1 (GTC), 3 (IOC), 4 (FOK) or 6 (GTT); DISPLAY Y, N or A. SIZE is the intended size of the order,

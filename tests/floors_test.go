@@ -26,14 +26,15 @@ var floors = map[string][]string{
 	"engine":        {"book"},
 	"gateway":       {"engine", "wire/soupbin", "wire/ouch"},
 	"feed":          {"engine", "wire/itch", "wire/mold"},
-	"replay":        {"engine", "book", "journal", "wire/itch", "wire/ouch"},
+	"replay":        {"engine", "book", "journal", "wire/itch", "wire/ouch", "replay/npy"},
+	"replay/npy":    {},
 	"relay":         {"feed", "replay", "engine", "journal", "wire/soupbin", "wire/ouch", "wire/mold"},
 	"client":        {"wire/soupbin", "wire/ouch"},
 	"client/market": {"wire/itch"},
 	"client/feed":   {"client", "wire/itch", "wire/mold"},
 	"snapshot":      {"gateway", "feed", "replay", "engine", "journal", "ring", "wire/soupbin"},
 	"core":          {"snapshot", "gateway", "feed", "engine", "journal", "ring", "replay"},
-	"cmd/matcher":   {"core", "snapshot", "relay", "feed", "replay", "client", "client/feed", "client/market", "engine", "book", "journal", "ring", "wire/ouch", "wire/soupbin", "wire/itch"},
+	"cmd/matcher":   {"core", "snapshot", "relay", "feed", "replay", "client", "client/feed", "client/market", "engine", "book", "journal", "ring", "wire/ouch", "wire/soupbin", "wire/itch", "replay/npy"},
 	"tests/twin":    {"engine"},
 }
 
@@ -51,12 +52,13 @@ var outside = map[string]string{
 
 // blind is what a deterministic state machine must not see.
 var blind = map[string][]string{
-	"book":    {"os", "net", "time", "sync", "math/rand", "math/rand/v2", "runtime"},
-	"engine":  {"os", "net", "time", "sync", "math/rand", "math/rand/v2", "runtime"},
-	"journal": {"os", "net", "time", "sync", "math/rand", "math/rand/v2"},
-	"gateway": {"os", "net", "time", "sync", "math/rand", "math/rand/v2"},
-	"feed":    {"os", "net", "time", "sync", "math/rand", "math/rand/v2"},
-	"replay":  {"os", "net", "sync", "math/rand", "math/rand/v2"},
+	"book":       {"os", "net", "time", "sync", "math/rand", "math/rand/v2", "runtime"},
+	"engine":     {"os", "net", "time", "sync", "math/rand", "math/rand/v2", "runtime"},
+	"journal":    {"os", "net", "time", "sync", "math/rand", "math/rand/v2"},
+	"gateway":    {"os", "net", "time", "sync", "math/rand", "math/rand/v2"},
+	"feed":       {"os", "net", "time", "sync", "math/rand", "math/rand/v2"},
+	"replay":     {"os", "net", "sync", "math/rand", "math/rand/v2", "replay/npy"},
+	"replay/npy": {},
 }
 
 // TestFloors parses the sources itself: a test that asks the go tool is answered from its cache.

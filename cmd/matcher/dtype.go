@@ -32,7 +32,11 @@ func dtypes(w io.Writer) error {
 	for i, k := range kinds {
 		fmt.Fprintf(&b, "%s'%s': %d", [...]string{"", ", "}[min(i, 1)], kindName(k.kind), k.kind)
 	}
-	fmt.Fprintf(&b, "}\ncell = %s\n", dtypeOf(reflect.TypeFor[engine.Header]()))
+	fmt.Fprintf(&b, "}\n# Any cell: select by kind, then .view(fill) and so on. The body keeps the bytes that a copy would leave behind.\ncell = %s\n",
+		dtypeOf(reflect.TypeFor[struct {
+			engine.Header
+			Body [engine.CellSize - 24]byte
+		}]()))
 	for _, k := range kinds {
 		fmt.Fprintf(&b, "%s = %s\n", kindName(k.kind), dtypeOf(reflect.TypeOf(k.cell)))
 	}
@@ -68,6 +72,8 @@ func dtypeOf(cell reflect.Type) string {
 func format(f reflect.StructField) string {
 	letters := "Side TIF Display Capacity Cross Customer Exempt SelfMatch Event State Reason Message PriceType TradeNow Handling Located AIQ StopTrigger"
 	switch {
+	case f.Name == "Body":
+		return fmt.Sprintf("V%d", f.Type.Len())
 	case f.Type.Kind() == reflect.Array:
 		return fmt.Sprintf("S%d", f.Type.Len())
 	case f.Type.Kind() == reflect.Int32:

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -18,17 +20,18 @@ func importVerb(_ context.Context, e *env, args []string) (err error) {
 	flags := newFlags("import")
 	out := flags.StringP("output", "o", "-", "file to write the flow to; - is standard output")
 	symbol := flags.String("symbol", "", "LOBSTER: the instrument (default: the file's name up to the first _)")
+	times := flags.Bool("times", false, "begin each line with the time it happened, as @NS since midnight")
 	words, err := parse(flags, args, 2, 2)
 	if err != nil {
 		return err
 	}
 	format, file := words[0], words[1]
-	if format != "itch" && format != "lobster" {
+	if format != "itch" && format != "lobster" && format != "csv" {
 		f := &fault{
-			Code: "E4005", What: fmt.Sprintf("there is no format %q to import", format), Why: "formats are itch and lobster",
+			Code: "E4005", What: fmt.Sprintf("there is no format %q to import", format), Why: "formats are itch, lobster and csv",
 			Fix: "matcher import itch " + quoteAll([]string{file}),
 		}
-		if near := nearest(format, []string{"itch", "lobster"}); near != "" {
+		if near := nearest(format, []string{"itch", "lobster", "csv"}); near != "" {
 			f.Fix = "matcher import " + quoteAll(append([]string{near}, args[1:]...))
 		}
 		return f
@@ -43,10 +46,14 @@ func importVerb(_ context.Context, e *env, args []string) (err error) {
 	}
 	var stats replay.Stats
 	err = writeOutput(e, *out, func(w io.Writer) (err error) {
-		if format == "itch" {
-			stats, err = replay.ImportITCH(in, w)
-		} else {
-			stats, err = replay.ImportLOBSTER(in, w, lobsterSymbol(*symbol, file))
+		how := replay.Import{Times: *times}
+		switch format {
+		case "itch":
+			stats, err = how.ITCH(in, w)
+		case "lobster":
+			stats, err = how.LOBSTER(in, w, lobsterSymbol(*symbol, file))
+		default:
+			stats, err = how.CSV(in, w)
 		}
 		if err == nil {
 			return nil
@@ -75,16 +82,35 @@ func lobsterSymbol(given, file string) string {
 	return symbol
 }
 
-// openInput opens a file that is named on the command line; - is standard input.
+// openInput opens a file that is named on the command line; - is standard input. What gzip has packed is unpacked.
 func openInput(e *env, file string) (io.ReadCloser, error) {
 	if file == "-" {
-		return io.NopCloser(e.Stdin), nil
+		return unpacked(file, io.NopCloser(e.Stdin))
 	}
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, readFault(file, err)
 	}
-	return f, nil
+	return unpacked(file, f)
+}
+
+// unpacked is a file, and what is in it if gzip has packed it, which its first two bytes say.
+func unpacked(name string, f io.ReadCloser) (io.ReadCloser, error) {
+	type file struct {
+		io.Reader
+		io.Closer
+	}
+	in := bufio.NewReaderSize(f, 1<<16)
+	head, err := in.Peek(2)
+	if err != nil || head[0] != 0x1f || head[1] != 0x8b {
+		return file{in, f}, nil // an error of the file comes with the next read
+	}
+	z, err := gzip.NewReader(in)
+	if err != nil {
+		_ = f.Close()
+		return nil, inputFault(name, err)
+	}
+	return file{z, f}, nil
 }
 
 // notOver refuses to write over what is read.

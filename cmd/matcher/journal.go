@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,26 +21,54 @@ import (
 // journalVerb reads a journal cell by cell, and executes nothing.
 func journalVerb(ctx context.Context, e *env, args []string) error {
 	flags := newFlags("journal")
-	asJSON := flags.Bool("json", false, "print JSON, an object a line")
+	asJSON := flags.Bool("json", false, "info, verify, dump, diff: print JSON")
 	day := flags.String("day", "", "dump: of this trading day only: YYMMDD, or a session id")
-	words, err := parse(flags, args, 2, 2)
+	x := &exporting{ctx: ctx, e: e}
+	flags.StringVar(&x.format, "format", "npz", "export: "+strings.Join(exportFormats(), ", "))
+	flags.StringVarP(&x.out, "output", "o", "-", "export: the file, of npy the directory; - is standard output, for text")
+	flags.StringVar(&x.from, "from", "", "export: from this sequence number, or this time (2026-11-25T14:30:00Z)")
+	flags.StringVar(&x.to, "to", "", "export: up to this sequence number, or this time")
+	flags.StringVar(&x.symbol, "symbol", "", "export: only this instrument")
+	flags.StringVar(&x.kinds, "kind", "", "export: only these kinds of cells (enter,cancel,fill), with --events of events (A,E,C)")
+	flags.BoolVar(&x.events, "events", false, "export: execute the journal: a row per event, with what is ahead of the order in its queue")
+	flags.IntVar(&x.levels, "levels", 10, "export --format lobster: levels of the book")
+	words, err := parse(flags, args, 1, 3)
 	if err != nil {
 		return err
 	}
+	need := map[string]int{"dtype": 1, "diff": 3}[words[0]]
+	if need == 0 {
+		need = 2
+	}
 	verbs := map[string]func(*reading) error{"dump": (*reading).dump, "verify": (*reading).verify, "info": (*reading).info}
-	do := verbs[words[0]]
-	if do == nil {
-		f := &fault{Code: "E4005", What: fmt.Sprintf("matcher journal has no word %q", words[0]), Why: "its words are info, verify and dump"}
-		if near := nearest(words[0], []string{"info", "verify", "dump"}); near != "" {
-			f.Fix = "matcher journal " + near + " " + quoteAll(words[1:])
+	names := []string{"info", "verify", "dump", "dtype", "export", "diff"}
+	if !slices.Contains(names, words[0]) {
+		f := &fault{Code: "E4005", What: fmt.Sprintf("matcher journal has no word %q", words[0]), Why: "its words are " + strings.Join(names, ", ")}
+		if near := nearest(words[0], names); near != "" {
+			f.Fix = strings.TrimSpace("matcher journal " + near + " " + quoteAll(words[1:]))
 		}
 		return f
 	}
-	dir := words[1]
-	if info, err := os.Stat(dir); err != nil {
-		return readFault(dir, err)
-	} else if !info.IsDir() {
-		return &fault{Code: "E3001", What: dir + " is not a journal", Why: "a journal is a directory", Fix: "name the directory that holds 000001.mj"}
+	if len(words) != need {
+		return &fault{Code: "E4003", What: fmt.Sprintf("matcher journal %s needs %s, got %d", words[0], count(need-1, "argument"), len(words)-1), Fix: "matcher journal --help"}
+	}
+	if words[0] == "dtype" {
+		return dtypes(e.Stdout)
+	}
+	for _, dir := range words[1:] {
+		if info, err := os.Stat(dir); err != nil {
+			return readFault(dir, err)
+		} else if !info.IsDir() {
+			return &fault{Code: "E3001", What: dir + " is not a journal", Why: "a journal is a directory", Fix: "name the directory that holds 000001.mj"}
+		}
+	}
+	do, dir := verbs[words[0]], words[1]
+	switch words[0] {
+	case "export":
+		x.dir = dir
+		return x.export()
+	case "diff":
+		return diffJournals(ctx, e, dir, words[2], *asJSON)
 	}
 	r, err := journal.Open(os.DirFS(dir))
 	if err != nil {

@@ -46,10 +46,10 @@ func verbs() []verb {
 		{"send", "buy|sell QTY SYMBOL PRICE | cancel | replace | query | -f FLOW", "send orders and print the answers", sendVerb},
 		{"bench", "[--to ADDR] [--rate N]", "load a server by a clock and measure every answer", benchVerb},
 		{"watch", "book|trades|orders [SYMBOL]", "follow the feed, or what becomes of one's orders", watchVerb},
-		{"replay", "DIR|FILE.itch50", "run a journal, or an ITCH file, once more", replayVerb},
-		{"journal", "info|verify|dump DIR", "read a journal, cell by cell", journalVerb},
+		{"replay", "DIR|FLOW|FILE.itch50", "run a journal, a flow or an ITCH file once more", replayVerb},
+		{"journal", "info|verify|dump|export DIR | diff DIR DIR | dtype", "read a journal, cell by cell; as arrays, text or market data", journalVerb},
 		{"snapshot", "create|ls|verify DIR", "keep the state beside the journal, so that a start need not read all of it", snapshotVerb},
-		{"import", "itch|lobster FILE -o FLOW", "turn public market data into order flow", importVerb},
+		{"import", "itch|lobster|csv FILE -o FLOW", "turn public market data into order flow", importVerb},
 		{"explain", "CODE", "what an error code means and what to do", explainVerb},
 		{"version", "", "print the version", versionVerb},
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,15 +19,17 @@ import (
 
 // replaying is one run of matcher replay.
 type replaying struct {
-	e      *env
-	name   string // of the journal or file
-	depth  int    // levels to print after each step; 0: none
-	symbol string
-	last   uint64 // seq or message to stop after; 0: none
-	asJSON bool
-	feed   string // file for the public feed; empty: none
-	orders int    // ITCH: live orders at most
-	text   []byte
+	e        *env
+	name     string // of the journal or file
+	depth    int    // levels to print after each step; 0: none
+	symbol   string
+	last     uint64 // seq or message to stop after; 0: none
+	asJSON   bool
+	orders   int    // ITCH, flow: live orders at most
+	record   string // flow: where its journal goes
+	midnight uint64 // flow: of its day, ns since 1970
+	feed     string // file for the public feed; empty: none
+	text     []byte
 }
 
 // replayVerb executes a journal once more, or rebuilds the book that an ITCH file tells of.
@@ -38,7 +41,9 @@ func replayVerb(ctx context.Context, e *env, args []string) error {
 	flags.StringVar(&r.symbol, "symbol", "", "instrument whose book is printed")
 	flags.StringVar(&r.feed, "feed", "", "journal: write the public feed to this file (ITCH 5.0), one file for each session")
 	flags.Uint64Var(&r.last, "to-seq", 0, "stop after this sequence number (ITCH: message)")
-	flags.IntVar(&r.orders, "max-orders", 1<<17, "ITCH: live orders there is room for")
+	flags.IntVar(&r.orders, "max-orders", 1<<17, "ITCH, flow: live orders there is room for")
+	flags.StringVar(&r.record, "record", "", "flow: write its journal to this directory, which must be new or empty")
+	day := flags.String("date", "2026-01-02", "flow: the day of its journal")
 	flags.BoolVar(&r.asJSON, "json", false, "print JSON, an object a line")
 	words, err := parse(flags, args, 1, 1)
 	if err != nil {
@@ -47,6 +52,11 @@ func replayVerb(ctx context.Context, e *env, args []string) error {
 	if err := r.check(); err != nil {
 		return err
 	}
+	midnight, err := time.Parse(time.DateOnly, *day)
+	if err != nil || midnight.Year() < 1970 || midnight.Year() > 2200 {
+		return &fault{Code: "E4004", What: fmt.Sprintf("--date %q is no date", *day), Fix: "--date 2026-01-02"}
+	}
+	r.midnight = uint64(midnight.UnixNano())
 	r.name = words[0]
 	if r.name != "-" {
 		info, err := os.Stat(r.name)
@@ -71,7 +81,15 @@ func replayVerb(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	defer func() { _ = in.Close() }()
-	return r.itch(ctx, in)
+	ahead := bufio.NewReaderSize(in, 1<<12)
+	head, _ := ahead.Peek(1 << 12) // what is wrong with it comes with the first read
+	if i := bytes.LastIndexByte(head, '\n'); looksLikeFlow(head[:i+1]) || i < 0 && looksLikeFlow(head) {
+		return r.flow(ctx, ahead)
+	}
+	if r.record != "" {
+		return &fault{Code: "E4004", What: "--record is for flows; " + r.name + " is none", Fix: "matcher import itch " + quoteAll(words) + " -o FLOW"}
+	}
+	return r.itch(ctx, ahead)
 }
 
 // check refuses numbers that cannot be used.
