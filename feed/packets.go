@@ -29,6 +29,7 @@ type Packets struct {
 	next     uint64 // number of the next message
 	first    uint64 // of the open packet
 	size     int    // of the open packet, 0: none is open
+	open     []byte // its memory
 	over     bool   // the session has ended
 	released Mark
 	lost     uint64 // messages that found no place
@@ -77,9 +78,9 @@ func (q *Packets) Put(framed []byte) {
 				framed = framed[n:]
 				continue
 			}
-			q.size, q.first = mold.HeaderSize, q.next
+			q.size, q.first, q.open = mold.HeaderSize, q.next, q.packet(q.head)
 		}
-		copy(q.packet(q.head)[q.size:], framed[:n])
+		copy(q.open[q.size:], framed[:n])
 		q.size += n
 		q.next++
 		framed = framed[n:]
@@ -92,7 +93,7 @@ func (q *Packets) close() {
 		return
 	}
 	h := mold.Header{Session: q.session, Sequence: q.first, Count: uint16(q.next - q.first)}
-	h.Put(q.packet(q.head))
+	h.Put(q.open)
 	q.sizes[q.head%uint64(len(q.sizes))] = uint16(q.size)
 	q.head++
 	q.size = 0

@@ -37,6 +37,9 @@ const (
 // benchBackend says what the venue runs on: auto, uring or portable.
 var benchBackend = flag.String("backend", "auto", "of the venue that is measured: auto, uring or portable")
 
+// benchFeed lets the venue that is measured send its public feed, to a socket of this process.
+var benchFeed = flag.Bool("feed", false, "the venue that is measured sends its public feed too")
+
 // backends are its values.
 var backends = map[string]core.Backend{"auto": core.AutoBackend, "uring": core.UringBackend, "portable": core.PortableBackend}
 
@@ -47,7 +50,8 @@ var loadCPUs = ring.CPUs()
 type loadVenue struct {
 	durability core.Durability
 	sessions   int
-	segment    int64 // bytes of a journal segment
+	segment    int64  // bytes of a journal segment
+	feed       string // where the public feed goes, empty: nowhere
 }
 
 // open opens the venue in this process, spinning on the last cpu, and puts the caller's thread on the first. It returns the
@@ -69,6 +73,12 @@ func (v loadVenue) open(t testing.TB) (s *core.Server, dir string) {
 		LoginTimeout: time.Minute, ClientTimeout: time.Minute, Heartbeat: time.Second,
 		Instruments: []core.Instrument{{Symbol: "AAPL", PriceDecimals: 4, Tick: loadTick, Lot: 1, MaxQty: 1_000_000, MaxPrice: 1_999_999_900}},
 		Log:         func(line string) { t.Log(line) },
+	}
+	if *benchFeed && v.feed == "" {
+		v.feed = fmt.Sprintf("127.0.0.1:%d", newSink(t).port)
+	}
+	if v.feed != "" {
+		cfg.Feed.To = []string{v.feed}
 	}
 	for i := range v.sessions {
 		name := loadUser(i)
@@ -165,7 +175,7 @@ var loadModes = []struct {
 func BenchmarkRoundTrip(b *testing.B) {
 	for _, mode := range loadModes {
 		b.Run(mode.name, func(b *testing.B) {
-			s, _ := loadVenue{mode.durability, 1, benchSegment}.open(b)
+			s, _ := loadVenue{mode.durability, 1, benchSegment, ""}.open(b)
 			l, trips := newLoad(b, s, 1), &latencies{}
 			for range 1000 {
 				if _, err := l.trip(); err != nil {
@@ -195,7 +205,7 @@ func BenchmarkThroughput(b *testing.B) {
 	for _, mode := range loadModes {
 		for _, size := range []struct{ sessions, window int }{{8, 16}, {8, 128}, {64, 16}} {
 			b.Run(fmt.Sprintf("%s/%dx%d", mode.name, size.sessions, size.window), func(b *testing.B) {
-				s, _ := loadVenue{mode.durability, size.sessions, benchSegment}.open(b)
+				s, _ := loadVenue{mode.durability, size.sessions, benchSegment, ""}.open(b)
 				l := newLoad(b, s, size.sessions)
 				err := l.begin(size.window)
 				warm := uint64(20_000)
@@ -225,7 +235,7 @@ func BenchmarkThroughput(b *testing.B) {
 // BenchmarkReplay executes the journal of half a million orders and their cancels again, every block's checksum and hashes
 // verified, out of the page cache.
 func BenchmarkReplay(b *testing.B) {
-	s, dir := loadVenue{core.Async, 8, benchSegment}.open(b)
+	s, dir := loadVenue{core.Async, 8, benchSegment, ""}.open(b)
 	l := newLoad(b, s, 8)
 	if err := errors.Join(l.begin(128), l.until(500_000)); err != nil {
 		b.Fatal(err)
@@ -276,7 +286,8 @@ func TestCoreAllocations(t *testing.T) {
 	}
 	for _, mode := range loadModes {
 		t.Run(mode.name, func(t *testing.T) {
-			s, dir := loadVenue{mode.durability, 8, testSegment}.open(t)
+			sink := newSink(t)
+			s, dir := loadVenue{mode.durability, 8, testSegment, fmt.Sprintf("127.0.0.1:%d", sink.port)}.open(t)
 			l := newLoad(t, s, 8)
 			if err := errors.Join(l.begin(128), l.until(warm)); err != nil {
 				t.Fatal(err)
@@ -299,13 +310,16 @@ func TestCoreAllocations(t *testing.T) {
 				t.Fatal(err)
 			}
 			loadResult(t, s)
+			if n := sink.drain(); n == 0 {
+				t.Error("the feed was not sent")
+			}
 		})
 	}
 }
 
 // TestEntersPerOrder: under load a turn carries many orders, so a system call is shared by many.
 func TestEntersPerOrder(t *testing.T) {
-	s, _ := loadVenue{core.Async, 8, testSegment}.open(t)
+	s, _ := loadVenue{core.Async, 8, testSegment, ""}.open(t)
 	if strings.Contains(s.Report(), "PORTABLE") {
 		t.Skip("without io_uring each operation is a system call")
 	}
