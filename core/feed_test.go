@@ -25,6 +25,7 @@ type listener struct {
 	next    uint64
 	framed  []byte
 	beats   int
+	ended   bool // the session
 }
 
 func listen(t testing.TB) *listener {
@@ -53,8 +54,12 @@ func (l *listener) read() {
 			l.t.Errorf("a packet of %d bytes: %v", n, err)
 		}
 		if p.Session != l.session {
-			l.session, l.next, l.framed = p.Session, 1, nil
+			if l.session != [10]byte{} && !l.ended {
+				l.t.Errorf("session %s begins, the end of %s was not told", p.Session, l.session)
+			}
+			l.session, l.next, l.framed, l.ended = p.Session, 1, nil, false
 		}
+		l.ended = l.ended || p.Count == mold.EndOfSession
 		if p.Sequence != l.next {
 			l.t.Errorf("message %d where %d was expected", p.Sequence, l.next)
 		}
@@ -158,6 +163,38 @@ func testFeed(t *testing.T, backend Backend) {
 		if _, b := derived(t, c.Journal); !bytes.Equal(b, more) {
 			t.Errorf("after the restart %d bytes were sent, the journal gives %d", len(more), len(b))
 		}
+	}
+}
+
+// TestFeedOfDays: the end of a day is told, and the next one begins with what is carried, in another session from 1.
+func TestFeedOfDays(t *testing.T) { onEach(t, testFeedOfDays) }
+
+func testFeedOfDays(t *testing.T, backend Backend) {
+	c, l := configOn(t, backend), listen(t)
+	c.Heartbeat = 20 * time.Millisecond
+	c.Feed.To = []string{l.conn.LocalAddr().String()}
+	s := open(t, c)
+	a := dial(t, s, "U0", 1)
+	a.order('S', 100, 1_000_000, '1')
+	a.order('S', 50, 1_000_000, '0')
+	a.order('S', 30, 1_000_000, '1')
+	a.settle()
+	l.beat()
+	first, _ := l.taken()
+	if answer := ask(t, s, Request{Verb: EndDay}); answer.Refused != Done {
+		t.Fatalf("the end of the day: %+v", answer)
+	}
+	a.over()
+	again := dial(t, s, "U0", 1)
+	again.until('A')
+	l.beat()
+	session, live := l.taken()
+	if session == first || bytes.Count(live, []byte{0, 36, 'A'}) != 2 || bytes.Count(live, []byte{0, 12, 'S'}) != 3 {
+		t.Errorf("the session behind %s is %s, and begins with % x", first, session, live)
+	}
+	stop(t, s)
+	if now, b := derived(t, c.Journal); now != session || !bytes.Equal(b, live) {
+		t.Errorf("%d bytes came, the journal gives %d in %s", len(live), len(b), now)
 	}
 }
 

@@ -206,8 +206,19 @@ func TestPackets(t *testing.T) {
 	if read() != 1 || next != 1062 {
 		t.Errorf("after the loss: next %d", next)
 	}
-	q.Go(session, 1062, true)
+	q.End(true)
+	q.End(true) // said once
 	q.Release(q.Mark())
+	ends := 0
+	for off, n := q.Next(); n != 0; off, n = q.Next() {
+		if err := p.Decode(memory[off-4096:][:n]); err != nil || p.Count != mold.EndOfSession || p.Sequence != 1062 {
+			t.Errorf("end of session %+v, %v", p.Header, err)
+		}
+		ends++
+	}
+	if ends != 3 {
+		t.Errorf("%d packets say that the session has ended", ends)
+	}
 	off, n = q.Heartbeat()
 	if err := p.Decode(memory[off-4096:][:n]); err != nil || p.Count != mold.EndOfSession || p.Sequence != 1062 {
 		t.Errorf("end of session %+v, %v", p.Header, err)

@@ -61,8 +61,26 @@ func (q *Packets) Go(session [10]byte, next uint64, over bool) {
 	q.over = over
 }
 
-// End says whether the session is over.
-func (q *Packets) End(over bool) { q.over = over }
+// lastPackets is how often the end of a session is said behind its last message: the next one may begin at once, and its
+// first packet says the same to whoever has lost them all.
+const lastPackets = 3
+
+// End says whether the session is over. When it ends, packets behind its last message say so.
+func (q *Packets) End(over bool) {
+	if over && !q.over {
+		q.close()
+		for range lastPackets {
+			if q.head-q.tail == uint64(len(q.sizes)) {
+				break
+			}
+			h := mold.Header{Session: q.session, Sequence: q.next, Count: mold.EndOfSession}
+			h.Put(q.packet(q.head))
+			q.sizes[q.head%uint64(len(q.sizes))] = mold.HeaderSize
+			q.head++
+		}
+	}
+	q.over = over
+}
 
 // Put packs messages, each behind its length of two bytes.
 func (q *Packets) Put(framed []byte) {
