@@ -68,7 +68,8 @@ func serveVerb(ctx context.Context, e *env, args []string) error {
 			Fills        uint64 `json:"fills"`
 			Events       uint64 `json:"events"`
 			JournalBytes uint64 `json:"journal_bytes"`
-		}{hashText(result.StateHash), result.Seq, result.Commands, result.Fills, result.Events, result.JournalBytes})
+			Enters       uint64 `json:"enters"`
+		}{hashText(result.StateHash), result.Seq, result.Commands, result.Fills, result.Events, result.JournalBytes, result.Enters})
 	}
 	_, err = fmt.Fprintf(e.Stdout, "stopped: state hash %s, seq %d, %d commands, %d fills, %d events, journal %d bytes\n",
 		hashText(result.StateHash), result.Seq, result.Commands, result.Fills, result.Events, result.JournalBytes)
