@@ -57,6 +57,8 @@ stops, and answers nothing that is not safe. Find the cause (dmesg), then start 
   ulimit -n 65536   in the shell that starts the server, LimitNOFILE=65536 in a systemd unit`},
 		{"E1013", exitEnvironment, "the operators' socket cannot be made", `The server makes a socket admin.sock in the directory of its journal, readable by its own user only; matcher admin talks to
 it. Something else of that name is in the way, or the file system knows no sockets.`},
+		{"E1014", exitEnvironment, "this machine is not fit for a server", `matcher doctor found something that keeps a server from working at all: the lines marked fail say what, and which command
+mends it. Lines marked warn cost speed only.`},
 		{"E1020", exitEnvironment, "another snapshot is being taken", `One at a time: the server takes them by itself (journal.snapshot_every), and so may 'matcher snapshot create'. The lock is the
 kernel's and ends with the process that holds it.`},
 

@@ -45,6 +45,7 @@ func verbs() []verb {
 		{"admin", "status | halt|resume SYMBOL | bust MATCH | cancel ...", "what only an operator may ask of a running server", adminVerb},
 		{"send", "buy|sell QTY SYMBOL PRICE | cancel | replace | query | -f FLOW", "send orders and print the answers", sendVerb},
 		{"bench", "[--to ADDR] [--rate N]", "load a server by a clock and measure every answer", benchVerb},
+		{"doctor", "[-c FILE]", "look at this machine: what slows a server down, and what mends it", doctorVerb},
 		{"watch", "book|trades|orders [SYMBOL]", "follow the feed, or what becomes of one's orders", watchVerb},
 		{"replay", "DIR|FLOW|FILE.itch50", "run a journal, a flow or an ITCH file once more", replayVerb},
 		{"journal", "info|verify|dump|export DIR | diff DIR DIR | dtype", "read a journal, cell by cell; as arrays, text or market data", journalVerb},

@@ -18,6 +18,8 @@ type instructions struct {
 	fs *pflag.FlagSet
 
 	tif, expire             string
+	ttl                     time.Duration
+	toLimit                 bool
 	hidden                  bool
 	postOnly                string
 	minQty                  string
@@ -32,6 +34,8 @@ func (i *instructions) flags(fs *pflag.FlagSet) {
 	i.fs = fs
 	fs.StringVar(&i.tif, "tif", "day", "time in force: day, ioc, fok or gtc")
 	fs.StringVar(&i.expire, "expire", "", "good till this time (2026-12-24T18:00:00Z) or for this long (90s); makes it gtc")
+	fs.DurationVar(&i.ttl, "ttl", 0, "good for this long by the venue's clock: whole seconds, 1s to 23h59m59s")
+	fs.BoolVar(&i.toLimit, "to-limit", false, "of an order at market: what is left rests at the price it traded at last")
 	fs.BoolVar(&i.hidden, "hidden", false, "rest undisplayed")
 	fs.StringVar(&i.postOnly, "post-only", "", "never take: cancel instead, or with =reprice stand back by a tick")
 	fs.Lookup("post-only").NoOptDefVal = "reject"
@@ -63,6 +67,12 @@ func (i *instructions) letters() (tif, display byte, err error) {
 	tif, ok := tifs()[strings.ToLower(i.tif)]
 	if !ok {
 		return 0, 0, &fault{Code: "E2008", What: fmt.Sprintf("--tif %q is no time in force", i.tif), Fix: "day, ioc, fok or gtc"}
+	}
+	if i.ttl != 0 {
+		if i.fs.Changed("tif") || i.expire != "" {
+			return 0, 0, &fault{Code: "E4004", What: "--ttl does not go with --tif or --expire", Why: "each of them says how long the order lives", Fix: fmt.Sprintf("--ttl %s", i.ttl)}
+		}
+		tif = ouch.TIFGTT
 	}
 	if i.expire != "" {
 		if i.fs.Changed("tif") && tif != ouch.TIFGTC {
@@ -151,6 +161,13 @@ func (i *instructions) pegs(in *core.Instrument, o *ouch.Options) (err error) {
 			return err
 		}
 	}
+	if i.toLimit {
+		if i.peg != "" {
+			return &fault{Code: "E4004", What: "--to-limit does not go with --peg", Why: "both say how the price is found", Fix: "--to-limit"}
+		}
+		o.Present |= ouch.Tag6PriceType
+		o.PriceType = ouch.PriceMarketToLimit
+	}
 	if i.pegOffset != "" {
 		o.Present |= ouch.Tag7PegOffset
 		o.PegOffset, err = offset(in, "peg-offset", i.pegOffset)
@@ -182,6 +199,13 @@ func (i *instructions) words(_ *core.Instrument, o *ouch.Options) (err error) {
 
 // until reads how long an order lives.
 func (i *instructions) until(_ *core.Instrument, o *ouch.Options) error {
+	if i.ttl != 0 {
+		if i.ttl < time.Second || i.ttl > 86_399*time.Second || i.ttl%time.Second != 0 {
+			return &fault{Code: "E4004", What: fmt.Sprintf("--ttl %s is out of range", i.ttl), Why: "whole seconds, at least 1s, at most 23h59m59s", Fix: "--ttl 90s"}
+		}
+		o.Present |= ouch.Tag15ExpireTime
+		o.ExpireTime = uint32(i.ttl / time.Second)
+	}
 	if i.expire == "" {
 		return nil
 	}

@@ -58,6 +58,8 @@ func TestSendInstructions(t *testing.T) {
 		{"--self-match both", '0', 'Y', "021d 42"},
 		{"--cancel-on-disconnect yes --tif gtc", '1', 'Y', "0286 59"},
 		{"--cancel-on-disconnect=no", '0', 'Y', "0286 4e"},
+		{"--ttl 90s", '6', 'Y', "050f 0000005a"},
+		{"--to-limit", '0', 'Y', "0206 4b"},
 		{"--expire 2100-01-01T00:00:00Z", '1', 'Y', "0984 38eecfcf56a60000"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
@@ -105,6 +107,10 @@ func TestSendInstructionFaults(t *testing.T) {
 		{"--expire tomorrow", "E4004", `--expire "tomorrow" is no time`},
 		{"--expire -5s", "E4004", "is over"},
 		{"--expire 5s --tif ioc", "E4004", "--expire does not go with --tif ioc"},
+		{"--ttl 90s --tif gtc", "E4004", "--ttl does not go with --tif or --expire"},
+		{"--ttl 1500ms", "E4004", "--ttl 1.5s is out of range"},
+		{"--ttl 24h", "E4004", "--ttl 24h0m0s is out of range"},
+		{"--to-limit --peg market", "E4004", "--to-limit does not go with --peg"},
 		{"--tif gtx", "E2008", "no time in force"},
 		{"--stop 187.255", "E2001", "is not on the tick"},
 		{"--trail 0.005", "E2001", "--trail 0.005 is not on the tick"},
