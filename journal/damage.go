@@ -27,6 +27,7 @@ type Damage struct {
 	Offset int64  // in the file
 	Seq    uint64 // that should have come there; 0 if none is known
 	Later  uint64 // records in intact blocks behind the damage, in the same file
+	Spoilt Spoilt // of Corrupt: the byte that is wrong, if it is one
 	What   string // what happened: a clause that begins with the file's name, if there is one
 }
 

@@ -35,7 +35,8 @@ type rest struct {
 // decide judges what it means that there is no valid block at c: the end of the journal (io.EOF) or damage.
 //
 // A crash can spoil whatever was being written, in any order, but nothing that was durable: what stands before the end
-// that a later segment names was durable, and so was everything below the promise of an intact block, wherever it lies.
+// that a later segment names was durable, and so was everything below the promise of an intact block, wherever it lies. And a
+// block that was written whole and changed since (spoilt.go) is no torn write.
 func (r *Reader) decide(c *cursor, bad *errBad) error {
 	s := &r.segments[c.segment]
 	found, err := r.search(c)
@@ -46,13 +47,29 @@ func (r *Reader) decide(c *cursor, bad *errBad) error {
 	switch {
 	case bad.kind != 0:
 		return damage(s, c, bad.kind, bad.why, found.records)
+	case r.blind:
+	default:
+		spoilt, whole, err := r.spoilt(c)
+		if err != nil {
+			return err
+		}
+		if whole {
+			d := damage(s, c, Corrupt, bad.why, found.records)
+			d.Spoilt = spoilt
+			if spoilt.Known {
+				d.What += fmt.Sprintf("; the byte at offset %#x was %#02x", spoilt.Offset, spoilt.Right)
+			}
+			return d
+		}
+	}
+	switch {
 	case !last, c.Position < r.whole, found.promise > c.Position && !r.blind:
 		return damage(s, c, Corrupt, bad.why, found.records)
 	}
 	return r.cut(c, found.end)
 }
 
-func damage(s *segment, c *cursor, kind Kind, why string, later uint64) error {
+func damage(s *segment, c *cursor, kind Kind, why string, later uint64) *Damage {
 	d := &Damage{Kind: kind, File: s.file, Offset: s.header.Offset(c.Position), Seq: c.Seq + 1, Later: later}
 	d.What = fmt.Sprintf("%s in the middle of %s at seq %s (offset %#x)", why, d.File, commas(d.Seq), d.Offset)
 	if later > 0 {

@@ -30,7 +30,10 @@ func TestTornTailAtEveryByte(t *testing.T) {
 		clear(files[name].Data[place+int64(n):])
 		got := readAll(files)
 		whole := zero(last.Bytes[n:])
+		var d *Damage
 		switch {
+		case n%512 != 0 && errors.As(got.err, &d) && d.Kind == Corrupt && d.Offset == place:
+			continue // no disk writes part of a sector: all cells are there, and not what they were
 		case got.err != nil:
 			t.Fatalf("%d bytes: %v", n, got.err)
 		case whole && (got.isTorn || got.end != r.w.State()):
@@ -130,8 +133,8 @@ func TestEveryByteFlipped(t *testing.T) {
 	refused, ignored, dropped, lost := flipAll(t, r, 1, false)
 	t.Logf("%d refused, %d without effect, %d dropped a tail, %d of them lost promised data", refused, ignored, dropped, lost)
 	last := r.blocks[len(r.blocks)-1]
-	if lost != 0 || dropped != len(last.Bytes) {
-		t.Errorf("%d dropped, want the %d bytes of the last block; %d lost", dropped, len(last.Bytes), lost)
+	if lost != 0 || dropped != 0 {
+		t.Errorf("%d dropped, %d lost", dropped, lost)
 	}
 	// In use: three headers, all blocks. Not in use: the torn block, the rest of two segments, the spare.
 	if inUse := 3*SegmentHeaderSize + int(last.Position) + len(last.Bytes); refused != inUse-dropped {
@@ -139,7 +142,7 @@ func TestEveryByteFlipped(t *testing.T) {
 	}
 }
 
-// With several writes in flight, the promise of the last block is further back: that much looks like a torn tail.
+// With several writes in flight, the promise of the last block is further back: what is behind it speaks for itself.
 func TestBytesFlippedWithWritesInFlight(t *testing.T) {
 	r := flipJournal(3)
 	last := r.blocks[len(r.blocks)-1]
@@ -147,8 +150,8 @@ func TestBytesFlippedWithWritesInFlight(t *testing.T) {
 		t.Fatal("no other write was in flight")
 	}
 	_, _, dropped, lost := flipAll(t, r, 16, false)
-	if tail := int(last.Position-last.Promise) + len(last.Bytes); lost != 0 || dropped != tail/16 {
-		t.Errorf("%d dropped, want those of the %d bytes behind the last promise; %d lost", dropped, tail, lost)
+	if lost != 0 || dropped != 0 {
+		t.Errorf("%d dropped, %d lost", dropped, lost)
 	}
 }
 
@@ -205,7 +208,7 @@ func TestTornRun(t *testing.T) {
 				clear(place(files, later)[:BlockUnit])
 			}
 			broken := place(files, b)
-			broken[part] ^= 0xff
+			fill(r.rng, broken[part&^511:][:512]) // a sector of whatever
 			for n := uint32(4); n > segmentOf(b); n-- {
 				clear(files[SegmentName(n)].Data)
 			}
@@ -691,5 +694,5 @@ func ExampleDamage() {
 	}
 	r.files["000001.mj"].Data[41*BlockUnit+77]++
 	fmt.Println(readAll(r.files).err)
-	// Output: journal: a bad checksum in the middle of 000001.mj at seq 41 (offset 0x29000); 75 later records follow
+	// Output: journal: a bad checksum in the middle of 000001.mj at seq 41 (offset 0x29000); 75 later records follow; the byte at offset 0x2904d was 0x00
 }

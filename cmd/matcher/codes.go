@@ -87,8 +87,9 @@ it and start the server again.`},
 
 		{"E3001", exitData, "not a journal", `A journal is a directory with segment files named 000001.mj, 000002.mj and so on.`},
 		{"E3002", exitData, "a segment of the journal is missing", `Segments are numbered without gaps from the first that is kept. Put the missing file back; nothing was changed.`},
-		{"E3003", exitData, "bad checksum in the middle of the journal", `Bytes that were once durable are not what was written: a fault of the disk or a change from outside, no crash tail (a torn
-tail at the very end is normal after a crash, and is dropped). Restore the segment from a copy. Nothing was changed.`},
+		{"E3003", exitData, "bad checksum in the journal", `Bytes that were once durable are not what was written: a fault of the disk or a change from outside, no crash tail (a torn
+tail at the very end is normal after a crash, and is dropped). Restore the segment from a copy. Nothing was changed. Where the
+message says what a single byte was, 'matcher journal repair DIR --restore-byte' can put it back; ask first why the disk lost it.`},
 		{"E3004", exitData, "replaying gave another result than the journal holds", `The journal holds commands and what came of them. Executing a command once more gave another fill or another state: the
 journal was written by other rules (another version), its bytes were changed in a way that kept the checksums, or the engine
 is not deterministic, which would be the worst fault it can have. Keep the journal and report the first difference.`},

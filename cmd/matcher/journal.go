@@ -32,6 +32,9 @@ func journalVerb(ctx context.Context, e *env, args []string) error {
 	flags.StringVar(&x.kinds, "kind", "", "export: only these kinds of cells (enter,cancel,fill), with --events of events (A,E,C)")
 	flags.BoolVar(&x.events, "events", false, "export: execute the journal: a row per event, with what is ahead of the order in its queue")
 	flags.IntVar(&x.levels, "levels", 10, "export --format lobster: levels of the book")
+	cut := flags.Bool("truncate-tail", false, "repair: cut off a torn tail, which was never acknowledged")
+	restore := flags.Bool("restore-byte", false, "repair: undo the change of a single byte of a block")
+	yes := flags.Bool("yes", false, "repair: do it; without, say what would be done")
 	words, err := parse(flags, args, 1, 3)
 	if err != nil {
 		return err
@@ -41,7 +44,7 @@ func journalVerb(ctx context.Context, e *env, args []string) error {
 		need = 2
 	}
 	verbs := map[string]func(*reading) error{"dump": (*reading).dump, "verify": (*reading).verify, "info": (*reading).info}
-	names := []string{"info", "verify", "dump", "dtype", "export", "diff"}
+	names := []string{"info", "verify", "dump", "repair", "dtype", "export", "diff"}
 	if !slices.Contains(names, words[0]) {
 		f := &fault{Code: "E4005", What: fmt.Sprintf("matcher journal has no word %q", words[0]), Why: "its words are " + strings.Join(names, ", ")}
 		if near := nearest(words[0], names); near != "" {
@@ -67,6 +70,8 @@ func journalVerb(ctx context.Context, e *env, args []string) error {
 	case "export":
 		x.dir = dir
 		return x.export()
+	case "repair":
+		return (&repairing{e: e, dir: dir, cut: *cut, restore: *restore, yes: *yes}).run()
 	case "diff":
 		return diffJournals(ctx, e, dir, words[2], *asJSON)
 	}

@@ -177,6 +177,9 @@ func TestReplayDamage(t *testing.T) {
 	in(t, do(t, exitData, "journal", "dump", dir).stdout, "seq=5 ") // what came before is printed
 	dir = writeJournal(t, nil)
 	flip(t, dir, 4096+6*4096+200)
+	in(t, do(t, exitData, "replay", dir).stderr, "error E3003: ", "the byte at offset 0x70c8 was 0x00", "  or    matcher journal repair DIR --restore-byte")
+	flip(t, dir, 4096+6*4096+0) // with a second one it could be a torn write
+	flip(t, dir, 4096+6*4096+24)
 	in(t, do(t, 0, "replay", dir).stdout, "IDENTICAL: 9 commands", "torn tail: ", "000001.mj from offset 0x7000")
 	in(t, do(t, 0, "journal", "verify", dir).stdout, "intact: 9 commands", "torn tail: ")
 	in(t, do(t, 0, "journal", "dump", dir).stderr, "torn tail: ")

@@ -234,6 +234,9 @@ func damageFault(d *journal.Damage) *fault {
 	case journal.Corrupt, journal.Contradiction:
 		f.Code, f.Fix = "E3003", restore
 		f.Why = "the disk returned other bytes than were written; this is no crash tail"
+		if d.Spoilt.Known {
+			f.Or = "matcher journal repair DIR --restore-byte   if nothing else of the disk is in doubt"
+		}
 	default:
 		f.Code = "E3009"
 	}

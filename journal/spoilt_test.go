@@ -1,0 +1,97 @@
+package journal
+
+import (
+	"errors"
+	"math/rand/v2"
+	"testing"
+)
+
+// TestLastBlockSpoilt: every single byte of the last block, changed in any way, is found out, and its right value with it.
+// What more than one changed byte in the last block does is measured: the log says how much of it passes for a torn write.
+func TestLastBlockSpoilt(t *testing.T) {
+	r := newRig(11, 1, 1<<16, 2, 2)
+	for range 4 {
+		r.command()
+		for range 70 {
+			r.fill()
+		}
+		r.seal()
+		r.settle()
+	}
+	last := r.blocks[len(r.blocks)-1]
+	name, at := SegmentName(1), int(SegmentHeaderSize+last.Position)
+	data := r.files[name].Data[at:][:len(last.Bytes)]
+	for i := range data {
+		was := data[i]
+		data[i] ^= byte(1 << r.rng.IntN(8))
+		if i%3 == 0 {
+			data[i] = was ^ byte(1+r.rng.IntN(255))
+		}
+		d := readAll(r.files).damage(t)
+		if d.Kind != Corrupt || !d.Spoilt.Known || d.Spoilt.Offset != int64(at+i) || d.Spoilt.Right != was {
+			t.Fatalf("byte %#x: %v, %+v", i, d, d.Spoilt)
+		}
+		data[i] = was
+	}
+	rng := rand.New(rand.NewPCG(12, 0))
+	for _, n := range []int{2, 4, 16} {
+		const rounds = 400
+		passed := 0
+		for range rounds {
+			before := append([]byte(nil), data...)
+			for range n {
+				data[rng.IntN(len(data))] ^= byte(1 << rng.IntN(8))
+			}
+			got := readAll(r.files)
+			copy(data, before)
+			var d *Damage
+			switch {
+			case errors.As(got.err, &d):
+			case got.err != nil || got.end.Position > last.Position:
+				t.Fatalf("%d bits: %v, end %+v", n, got.err, got.end)
+			default:
+				passed++
+			}
+		}
+		t.Logf("%d bits of the last block flipped: %.1f %% pass for a torn write", n, 100*float64(passed)/rounds)
+		if passed > rounds*(n-1)/n+rounds/5 {
+			t.Errorf("%d of %d", passed, rounds)
+		}
+	}
+}
+
+// TestTornIsNotSpoilt: a block of which any sectors were not written, or hold whatever, is a torn write and nothing else.
+func TestTornIsNotSpoilt(t *testing.T) {
+	r := newRig(13, 1, 1<<16, 2, 2)
+	for range 4 {
+		r.command()
+		for range 70 {
+			r.fill()
+		}
+		r.seal()
+		r.settle()
+	}
+	last := r.blocks[len(r.blocks)-1]
+	data := r.files[SegmentName(1)].Data[SegmentHeaderSize+last.Position:][:len(last.Bytes)]
+	used := (BlockHeaderSize + len(last.Cells) + 511) / 512
+	for range 3000 {
+		copy(data, last.Bytes)
+		torn := false
+		for s := range used {
+			switch r.rng.IntN(4) {
+			case 0:
+				clear(data[s*512:][:512])
+				torn = true
+			case 1:
+				fill(r.rng, data[s*512:][:512])
+				torn = true
+			}
+		}
+		if !torn {
+			continue
+		}
+		if got := readAll(r.files); got.err != nil || got.end.Position != last.Position {
+			t.Fatalf("%v, end %+v", got.err, got.end)
+		}
+	}
+}
