@@ -26,6 +26,7 @@ type Journal struct {
 	counts Counts
 	err    error // what ended the execution
 	before func(*engine.Command)
+	until  uint64                  // ns since 1970, 0: no end
 	limit  func() journal.Position // of a journal that is being written; nil: read to its end
 }
 
@@ -104,6 +105,9 @@ func (j *Journal) step() error {
 	cells := j.cmd.Load(j.cells)
 	if cells == 0 {
 		return j.stray()
+	}
+	if j.until != 0 && j.cmd.Time > j.until {
+		return io.EOF
 	}
 	j.cells = j.cells[cells*engine.CellSize:]
 	if err := j.admit(); err != nil {
@@ -238,6 +242,9 @@ func diverged(seq uint64, field string, was, now uint64) *Divergence {
 }
 
 func hex(h uint64) string { return fmt.Sprintf("%016x", h) }
+
+// Until ends the execution before the first command that is later than a time, in ns since 1970.
+func (j *Journal) Until(time uint64) { j.until = time }
 
 // Before sets what is called with every command just before it is executed, nil for nothing.
 func (j *Journal) Before(f func(*engine.Command)) { j.before = f }

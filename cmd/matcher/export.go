@@ -28,6 +28,7 @@ type exporting struct {
 	format, out, from, to, symbol, kinds string
 	events                               bool
 	levels                               int
+	until                                uint64 // ns since 1970, 0: no end
 	filter                               replay.Filter
 	progress                             longWork
 }
@@ -308,6 +309,7 @@ func (x *exporting) execute(before func(*replay.Journal, *engine.Command), after
 		return nil, err
 	}
 	defer func() { _ = j.Close() }()
+	j.Until(x.until)
 	if before != nil {
 		j.Before(func(cmd *engine.Command) { before(j, cmd) })
 	}

@@ -9,12 +9,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"matcher/book"
 	"matcher/engine"
 	"matcher/journal"
 	"matcher/replay"
+	"matcher/replay/npy"
 )
 
 // replaying is one run of matcher replay.
@@ -30,6 +32,16 @@ type replaying struct {
 	midnight uint64 // flow: of its day, ns since 1970
 	feed     string // file for the public feed; empty: none
 	text     []byte
+
+	until           uint64 // ns since 1970, 0: no end
+	format, out     string // of a series
+	changes, bbo    bool
+	bars            time.Duration
+	hashEvery       uint64
+	against         string
+	pace            pace
+	insert, serving string
+	remove          uint64
 }
 
 // replayVerb executes a journal once more, or rebuilds the book that an ITCH file tells of.
@@ -44,6 +56,17 @@ func replayVerb(ctx context.Context, e *env, args []string) error {
 	flags.IntVar(&r.orders, "max-orders", 1<<17, "ITCH, flow: live orders there is room for")
 	flags.StringVar(&r.record, "record", "", "flow: write its journal to this directory, which must be new or empty")
 	day := flags.String("date", "2026-01-02", "flow: the day of its journal")
+	until := flags.String("until", "", "journal: stop before what is later than this time (2026-11-25T14:30:00Z)")
+	flags.BoolVar(&r.changes, "changes", false, "journal, with --depth: a row for every change among these levels instead of the whole book after each command")
+	flags.BoolVar(&r.bbo, "bbo", false, "journal: a row whenever the best bid or ask changes")
+	flags.DurationVar(&r.bars, "bars", 0, "journal: bars of this length: first, highest, lowest, last price, lots, trades")
+	flags.StringVar(&r.format, "format", "tsv", "journal, with --changes, --bbo, --bars: "+strings.Join(npy.Formats(), ", "))
+	flags.StringVarP(&r.out, "output", "o", "-", "journal, with --changes, --bbo, --bars, --hash-every: where they go")
+	flags.Uint64Var(&r.hashEvery, "hash-every", 0, "journal: write state and output hash after every so many commands, and at the end, to -o")
+	flags.StringVar(&r.against, "against", "", "journal: compare with the hashes of this file, written by another build: exit 5 at the first difference")
+	speed := flags.String("speed", "max", "journal: 1x as it was recorded, 10x, max")
+	flags.StringVar(&r.insert, "insert", "", "journal: what if this order had been there: \"t=TIME user=NAME buy 100 AAPL @ 187.25\"")
+	flags.Uint64Var(&r.remove, "remove", 0, "journal: what if the order with this reference had not been there")
 	flags.BoolVar(&r.asJSON, "json", false, "print JSON, an object a line")
 	words, err := parse(flags, args, 1, 1)
 	if err != nil {
@@ -57,6 +80,15 @@ func replayVerb(ctx context.Context, e *env, args []string) error {
 		return &fault{Code: "E4004", What: fmt.Sprintf("--date %q is no date", *day), Fix: "--date 2026-01-02"}
 	}
 	r.midnight = uint64(midnight.UnixNano())
+	if *until != "" {
+		var none uint64
+		if err := readBound("until", *until, &none, &r.until); err != nil || none != 0 {
+			return &fault{Code: "E4004", What: fmt.Sprintf("--until %q is no time", *until), Fix: "--until 2026-11-25T14:30:00Z", Or: "--to-seq stops at a sequence number"}
+		}
+	}
+	if r.pace, err = readSpeed(*speed); err != nil {
+		return err
+	}
 	r.name = words[0]
 	if r.name != "-" {
 		info, err := os.Stat(r.name)
@@ -72,6 +104,11 @@ func replayVerb(ctx context.Context, e *env, args []string) error {
 	}
 	if r.feed != "" {
 		return &fault{Code: "E4004", What: "--feed is for journals; " + r.name + " is no directory", Fix: "matcher replay " + quoteAll(words)}
+	}
+	for _, name := range []string{"until", "changes", "bbo", "bars", "hash-every", "against", "speed", "insert", "remove"} {
+		if flags.Changed(name) {
+			return &fault{Code: "E4004", What: "--" + name + " is for journals; " + r.name + " is no directory", Fix: "matcher replay FLOW --record DIR"}
+		}
 	}
 	if v := flags.Lookup("verify"); v.Changed {
 		return &fault{Code: "E4004", What: "--verify is for journals; " + r.name + " is no directory", Fix: "matcher replay " + quoteAll(words)}
@@ -98,6 +135,10 @@ func (r *replaying) check() error {
 	switch {
 	case r.feed != "" && r.depth != 0:
 		return &fault{Code: "E4004", What: "--feed and --depth do not go together", Fix: "matcher replay DIR --feed FILE.itch50"}
+	case r.changes && r.depth == 0:
+		return &fault{Code: "E4004", What: "--changes needs --depth: how many levels", Fix: "--depth 10 --changes"}
+	case r.bars < 0:
+		return &fault{Code: "E4004", What: fmt.Sprintf("--bars %s is no length", r.bars), Fix: "--bars 1s"}
 	case r.depth < 0 || r.depth > most:
 		return &fault{Code: "E4004", What: fmt.Sprintf("--depth %d is not 0 to %d", r.depth, most), Fix: "--depth 10"}
 	case r.orders < 1 || r.orders > book.MaxOrders:
@@ -138,6 +179,16 @@ func (r *replaying) row(out io.Writer, row *replay.Row, index string) error {
 
 // journal executes a journal and compares it with what it says, to the end or to the first difference.
 func (r *replaying) journal(ctx context.Context) error {
+	switch {
+	case r.changes:
+		return r.series(ctx, replay.NewChanges(r.depth))
+	case r.bbo:
+		return r.series(ctx, replay.NewBBO())
+	case r.bars > 0:
+		return r.series(ctx, replay.NewBars(uint64(r.bars)))
+	case r.insert != "" || r.remove != 0:
+		return r.whatIf(ctx)
+	}
 	if r.depth > 0 && r.symbol == "" {
 		return &fault{Code: "E4003", What: "--depth needs a symbol: a journal can hold several", Fix: "matcher replay " + quoteAll([]string{r.name}) + " --depth 10 --symbol AAPL"}
 	}
@@ -152,8 +203,11 @@ func (r *replaying) journal(ctx context.Context) error {
 		return journalFault(r.name, err)
 	}
 	defer func() { _ = j.Close() }()
+	j.Until(r.until)
 	start := time.Now()
 	switch {
+	case r.hashEvery > 0 || r.against != "":
+		err = r.hashed(ctx, j)
 	case r.feed != "":
 		err = r.public(ctx, j)
 	case r.depth == 0:
@@ -162,7 +216,7 @@ func (r *replaying) journal(ctx context.Context) error {
 		err = r.books(ctx, j)
 	}
 	took := time.Since(start)
-	if r.depth == 0 && (err == nil || dataFault(err) != nil) {
+	if r.depth == 0 && !(r.hashEvery > 0 && r.out == "-") && (err == nil || dataFault(err) != nil) {
 		if said := r.result(j, err, took); said != nil {
 			return said
 		}
@@ -179,6 +233,9 @@ func (r *replaying) run(ctx context.Context, j *replay.Journal, after func(*engi
 		cmd, events, err := j.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
+		}
+		if err == nil {
+			err = r.pace.wait(ctx, cmd)
 		}
 		if err == nil {
 			err = after(cmd, events)
@@ -215,7 +272,10 @@ func (r *replaying) books(ctx context.Context, j *replay.Journal) (err error) {
 		row.Bids = rowLevels(row.Bids[:0], levels)
 		levels = j.Engine().Depth(levels[:0], index, book.Sell, r.depth)
 		row.Asks = rowLevels(row.Asks[:0], levels)
-		return r.row(out, &row, "seq")
+		if err := r.row(out, &row, "seq"); err != nil || r.pace.speed == 0 {
+			return err
+		}
+		return out.Flush() // somebody watches
 	})
 	if err == nil && index == 0 {
 		return &fault{Code: "E2005", What: fmt.Sprintf("the journal %s has no instrument %q", r.name, r.symbol), Fix: "matcher journal dump " + quoteAll([]string{r.name}) + " | grep ^instrument"}

@@ -1,0 +1,293 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"matcher/engine"
+	"matcher/replay"
+)
+
+// inserted is the text behind --insert, read as far as it can be without the venue.
+type inserted struct {
+	at, seq             uint64
+	user, symbol, price string
+	quantity            string
+	side, tif, display  byte
+}
+
+const insertForm = `--insert "t=2026-11-25T14:30:00Z user=ALICE buy 100 AAPL @ 187.25"`
+
+// readInsert reads `t=TIME|seq=N user=NAME buy|sell QTY SYMBOL @ PRICE [ioc|fok] [hidden]`.
+func readInsert(text string) (*inserted, error) {
+	in := &inserted{tif: '0', display: 'Y'}
+	bad := func(what string) error {
+		return &fault{Code: "E4004", What: "--insert: " + what, Fix: insertForm, Or: "seq=N instead of t=TIME: behind the command of that number; at the end: ioc, fok, hidden"}
+	}
+	words := strings.Fields(strings.ReplaceAll(text, "@", " @ "))
+	var plain []string
+	for _, w := range words {
+		name, value, named := strings.Cut(w, "=")
+		switch {
+		case named && name == "t":
+			var none uint64
+			if err := readBound("t", value, &none, &in.at); err != nil || none != 0 {
+				return nil, bad(fmt.Sprintf("%q is no time", value))
+			}
+		case named && name == "seq":
+			n, err := strconv.ParseUint(value, 10, 64)
+			if err != nil || n == 0 {
+				return nil, bad(fmt.Sprintf("%q is no sequence number", value))
+			}
+			in.seq = n
+		case named && name == "user":
+			in.user = strings.ToUpper(value)
+		case named:
+			return nil, bad(fmt.Sprintf("nothing is called %q", name))
+		case w == "ioc":
+			in.tif = '3'
+		case w == "fok":
+			in.tif = '4'
+		case w == "hidden":
+			in.display = 'N'
+		default:
+			plain = append(plain, w)
+		}
+	}
+	if len(plain) != 5 || plain[3] != "@" || (plain[0] != "buy" && plain[0] != "sell") {
+		return nil, bad("it is not buy or sell, a quantity, a symbol, @ and a price")
+	}
+	if in.user == "" || in.at == 0 && in.seq == 0 {
+		return nil, bad("it needs user= and t= or seq=")
+	}
+	in.side = map[string]byte{"buy": 'B', "sell": 'S'}[plain[0]]
+	in.quantity, in.symbol, in.price = plain[1], plain[2], plain[4]
+	return in, nil
+}
+
+// command makes the Enter, once the venue has the user and the instrument. False: it has not.
+func (in *inserted) command(e *engine.Engine) (*engine.Command, bool, error) {
+	index := e.Lookup(symbolOf(in.symbol))
+	user := uint16(0)
+	for i, u := range e.Users() {
+		if i > 0 && trim(u.Name[:]) == in.user {
+			user = uint16(i)
+		}
+	}
+	if index == 0 || user == 0 {
+		return nil, false, nil
+	}
+	def := e.Instruments()[index]
+	price := uint64(engine.MarketPrice)
+	if in.price != "market" {
+		var err error
+		if price, err = units(in.price, def.PriceDecimals); err != nil {
+			return nil, false, err
+		}
+	}
+	qty, err := units(in.quantity, def.LotDecimals)
+	if err != nil {
+		return nil, false, err
+	}
+	lot := uint64(max(def.Lot, 1))
+	if qty == 0 || qty%lot != 0 || qty/lot > 1<<32-1 {
+		return nil, false, &fault{Code: "E2004", What: fmt.Sprintf("%s quantity %s cannot be ordered", in.symbol, in.quantity)}
+	}
+	cmd := &engine.Command{}
+	c := cmd.Enter()
+	c.Kind, c.Instrument, c.User, c.Side, c.Time = engine.KindEnter, index, user, in.side, in.at
+	c.Qty, c.Price, c.TIF, c.Display, c.Capacity, c.Cross = uint32(qty/lot), price, in.tif, in.display, 'P', 'N'
+	for i := range c.ClOrdID {
+		c.ClOrdID[i] = ' '
+	}
+	return cmd, true, nil
+}
+
+// whatIfResult is what an order more or less came to.
+type whatIfResult struct {
+	Inserted bool   `json:"inserted"`
+	Accepted bool   `json:"accepted"`
+	Filled   uint64 `json:"filled_lots"`
+	Notional uint64 `json:"filled_notional"` // price times lots
+	Fills    uint64 `json:"fills"`
+	Left     uint64 `json:"left_lots"`
+	Lost     uint64 `json:"events_lost"`
+	Gained   uint64 `json:"events_gained"`
+	Volume   int64  `json:"volume_change_lots"`
+	Commands uint64 `json:"commands"`
+	First    uint64 `json:"first_change_seq"` // 0: none
+}
+
+// whatIf executes the journal beside a world with an order more, or less.
+func (r *replaying) whatIf(ctx context.Context) (err error) {
+	var in *inserted
+	if r.insert != "" {
+		if in, err = readInsert(r.insert); err != nil {
+			return err
+		}
+	}
+	j, err := replay.Open(os.DirFS(r.name))
+	if err != nil {
+		return journalFault(r.name, err)
+	}
+	defer func() { _ = j.Close() }()
+	j.Until(r.until)
+	w := replay.NewWhatIf(j)
+	w.Remove(r.remove)
+	out := bufio.NewWriter(r.e.Stdout)
+	defer func() { err = errors.Join(err, out.Flush()) }()
+	v := &whatIf{r: r, out: out, engine: w.Engine()}
+	for pending := in != nil; r.last == 0 || j.Engine().Seq() < r.last; {
+		if pending { // before each command, until the venue knows the names
+			cmd, ready, err := in.command(j.Engine())
+			if err != nil {
+				return err
+			}
+			if ready {
+				w.Insert(cmd, in.seq)
+				pending = false
+			}
+		}
+		s, err := w.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil {
+			err = v.step(s)
+		}
+		if err == nil {
+			err = interrupted(ctx, s.Cmd.Seq)
+		}
+		if err != nil {
+			return journalFault(r.name, err)
+		}
+	}
+	if !w.Found {
+		what := fmt.Sprintf("no order of %s got the reference %d by an Enter", r.name, r.remove)
+		if in != nil {
+			what = fmt.Sprintf("%s ends before the order could be inserted, or never had user %s or symbol %s", r.name, in.user, in.symbol)
+		}
+		return &fault{Code: "E4004", What: what, Fix: "matcher journal export " + quoteAll([]string{r.name}) + " --events --format csv --kind A"}
+	}
+	return v.end(in)
+}
+
+// whatIf tells of the steps.
+type whatIf struct {
+	r      *replaying
+	out    *bufio.Writer
+	engine *engine.Engine
+	result whatIfResult
+	was    engine.Place
+	live   bool
+	shown  int
+}
+
+const whatIfShown = 20 // changes of others that are printed
+
+func (v *whatIf) step(s *replay.Step) error {
+	v.result.Commands++
+	for i := range s.Own {
+		ev := &s.Own[i]
+		v.result.Inserted = true
+		switch ev.Kind {
+		case 'A':
+			v.result.Accepted = true
+		case 'E':
+			v.result.Fills++
+			v.result.Filled += uint64(ev.Qty)
+			v.result.Notional += uint64(ev.Qty) * ev.Price
+		}
+		if err := v.line("order", s.Cmd, ev); err != nil {
+			return err
+		}
+	}
+	if s.Live != v.live || s.Live && (s.Place.AheadLots != v.was.AheadLots || s.Place.AheadOrders != v.was.AheadOrders) {
+		v.live, v.was = s.Live, s.Place
+		if s.Live && !v.r.asJSON {
+			if _, err := fmt.Fprintf(v.out, "queue\t%d\t%s\tahead %d lots in %s, %d left\n", s.Cmd.Seq, timeText(s.Cmd.Time), s.Place.AheadLots, count(s.Place.AheadOrders, "order"), s.Place.Leaves); err != nil {
+				return err
+			}
+		} else if s.Live {
+			if err := json.NewEncoder(v.out).Encode(map[string]any{
+				"queue": s.Cmd.Seq, "time": s.Cmd.Time, "ahead_lots": s.Place.AheadLots, "ahead_orders": s.Place.AheadOrders, "leaves": s.Place.Leaves,
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	v.result.Left = 0
+	if s.Live {
+		v.result.Left = uint64(s.Place.Leaves)
+	}
+	v.result.Volume += int64(s.Filled)
+	v.result.Lost += uint64(len(s.Lost))
+	v.result.Gained += uint64(len(s.Gained))
+	if v.result.First == 0 && len(s.Lost)+len(s.Gained) > 0 {
+		v.result.First = s.Cmd.Seq
+	}
+	for _, side := range []struct {
+		word   string
+		events []engine.Event
+	}{{"lost", s.Lost}, {"gained", s.Gained}} {
+		for i := range side.events {
+			if v.shown++; v.shown > whatIfShown {
+				break
+			}
+			if err := v.line(side.word, s.Cmd, &side.events[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// line tells of one event.
+func (v *whatIf) line(word string, cmd *engine.Command, ev *engine.Event) error {
+	name := v.engine.Users()[ev.User].Name
+	if v.r.asJSON {
+		return json.NewEncoder(v.out).Encode(map[string]any{
+			word: string(rune(ev.Kind)), "seq": cmd.Seq, "time": cmd.Time, "user": trim(name[:]), "ref": ev.Ref, "qty": ev.Qty, "price": ev.Price, "leaves": ev.Leaves, "reason": ev.Reason,
+		})
+	}
+	if ev.Kind == 'J' {
+		_, err := fmt.Fprintf(v.out, "%s\t%d\t%s\tJ %s: rejected, code %#04x\n", word, cmd.Seq, timeText(cmd.Time), trim(name[:]), ev.Reason)
+		return err
+	}
+	_, err := fmt.Fprintf(v.out, "%s\t%d\t%s\t%c %s ref %d: %d at %d, %d left\n", word, cmd.Seq, timeText(cmd.Time), ev.Kind, trim(name[:]), ev.Ref, ev.Qty, ev.Price, ev.Leaves)
+	return err
+}
+
+// end tells what it came to.
+func (v *whatIf) end(in *inserted) error {
+	if v.r.asJSON {
+		return json.NewEncoder(v.out).Encode(v.result)
+	}
+	r := &v.result
+	text := ""
+	if v.shown > whatIfShown {
+		text += fmt.Sprintf("        and %s more\n", count(v.shown-whatIfShown, "change"))
+	}
+	if in != nil {
+		text += fmt.Sprintf("order   accepted: %t; %s, %d lots, %d left", r.Accepted, count(int(r.Fills), "fill"), r.Filled, r.Left)
+		if r.Filled > 0 {
+			def := v.engine.Instruments()[v.engine.Lookup(symbolOf(in.symbol))]
+			text += ", average price " + decimalText(r.Notional/r.Filled, def.PriceDecimals)
+		}
+		text += "\n"
+	}
+	if r.First == 0 {
+		text += fmt.Sprintf("others  every event of %s is as it was recorded\n", count(int(r.Commands), "command"))
+	} else {
+		text += fmt.Sprintf("others  %s lost, %s gained, from seq %d on; volume %+d lots\n", count(int(r.Lost), "event"), count(int(r.Gained), "event"), r.First, r.Volume)
+	}
+	_, err := v.out.WriteString(text)
+	return err
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var updateGolden = flag.Bool("update-journal", false, "write the golden journal anew")
+
+// mixedFlow trades much, with random icebergs, hidden orders, replaces and cancels, in a market that moves.
+func mixedFlow(n int) string {
+	var b strings.Builder
+	for i := 1; i <= n; i++ {
+		base := 1_500_000 + i%97
+		fmt.Fprintf(&b, "@%d MAKER enter %d S %d AAPL %d 0 %s\n", 34_200_000_000_000+i*1_000_000, i, 40+i%13, base+i%7, [...]string{"Y", "N", "Y maxfloor=10 random=5"}[i%3])
+		fmt.Fprintf(&b, "TAKER enter %d B %d AAPL %d %d Y\n", i, 20+i%17, base+i%9-3, []int{3, 0}[i%2])
+		if i%5 == 4 {
+			fmt.Fprintf(&b, "MAKER cancel %d 0\n", i-2)
+		}
+	}
+	return b.String()
+}
+
+// An order that never trades leaves everything else as it was; one that trades changes what it says it changes.
+func TestWhatIfInsert(t *testing.T) {
+	j := recorded(t, mixedFlow(400))
+	at := `t=2026-01-02T09:30:00.2Z user=TAKER `
+	for _, order := range []string{"buy 1000 AAPL @ 1.00", "sell 7 AAPL @ 100000", "buy 5 AAPL @ 149 hidden", "buy 100 AAPL @ 1.00 ioc"} {
+		o := do(t, 0, "replay", j, "--insert", at+order)
+		in(t, o.stdout, "order   accepted: true; 0 fills, 0 lots, ", "every event of 885 commands is as it was recorded")
+	}
+	o := do(t, 0, "replay", j, "--json", "--insert", at+"buy 100 AAPL @ market ioc")
+	lines := strings.Split(strings.TrimSpace(o.stdout), "\n")
+	var r whatIfResult
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Filled == 0 || r.Fills == 0 || r.First == 0 || r.Gained == 0 || r.Notional < r.Filled*1_500_000 {
+		t.Errorf("%+v\n%s", r, o.stdout)
+	}
+	for text, says := range map[string]string{
+		"buy 100 AAPL @ 1":                        "needs user= and t= or seq=",
+		"t=now user=TAKER buy 100 AAPL @ 1":       "is no time",
+		"seq=9 user=TAKER buy 100 AAPL":           "it is not buy or sell",
+		"seq=9 user=TAKER qty=100 buy 1 AAPL @ 1": "nothing is called",
+		"seq=9 user=NOBODY buy 100 AAPL @ 1":      "never had user NOBODY",
+		"seq=9000 user=TAKER buy 100 AAPL @ 1":    "ends before",
+		"seq=9 user=TAKER buy 100 AAPL @ 1.23456": "more than 4 decimals",
+	} {
+		in(t, do(t, exitUsage, "replay", j, "--insert", text).stderr, says)
+	}
+}
+
+func TestWhatIfQueue(t *testing.T) {
+	j := recorded(t, queueFlow)
+	o := do(t, 0, "replay", j, "--insert", "seq=7 user=MAKER sell 30 AAPL @ 150")
+	in(t, o.stdout, "ahead 150 lots in 2 orders, 30 left", "ahead 30 lots in 1 order, 30 left", "ahead 0 lots in 0 orders, 30 left", "every event of 12 commands is as it was recorded")
+	o = do(t, 0, "replay", j, "--insert", "seq=4 user=MAKER sell 130 AAPL @ 149.99")
+	in(t, o.stdout, "1 fill, 120 lots, 10 left, average price 149.9900", "lost\t")
+}
+
+func TestWhatIfRemove(t *testing.T) {
+	j := recorded(t, queueFlow)
+	in(t, do(t, 0, "replay", j, "--remove", "3").stdout, "every event of 12 commands is as it was recorded")
+	in(t, do(t, 0, "replay", j, "--remove", "1").stdout, "gained\t9\t", "E MAKER ref 3: 70 at 1500000, 0 left", "4 events lost, 4 events gained, from seq 9 on; volume +0 lots") // the hidden one gives what is missing
+	in(t, do(t, exitUsage, "replay", j, "--remove", "77").stderr, "got the reference 77")
+}
+
+func TestReplaySeries(t *testing.T) {
+	j := recorded(t, queueFlow)
+	in(t, do(t, 0, "replay", j, "--bbo", "--symbol", "AAPL").stdout, "seq\ttime\tbid\tbid_lots\task\task_lots\n5\t1767346200000000001\t0\t0\t1500000\t100\n6\t", "\t1500000\t150\n9\t", "\t1500000\t30\n12\t", "\t0\t0\n")
+	in(t, do(t, 0, "replay", j, "--bars", "1m", "--symbol", "AAPL", "--json").stdout, `{"start":1767346200000000000,"open":1500000,"high":1500000,"low":1500000,"close":1500000,"lots":120,"trades":2,"notional":180000000,`)
+	in(t, do(t, 0, "replay", j, "--depth", "2", "--changes", "--symbol", "AAPL").stdout, "\tS\t1500000\t100\t1\n6\t", "\tS\t1500000\t150\t2\n", "\tS\t1500000\t30\t1\n")
+	long := recorded(t, mixedFlow(400))
+	npz := filepath.Join(t.TempDir(), "bars.npz")
+	do(t, 0, "replay", long, "--bars", "10ms", "--symbol", "AAPL", "--format", "npz", "-o", npz)
+	if info, err := os.Stat(npz); err != nil || info.Size() < 1000 {
+		t.Error(info, err)
+	}
+	in(t, do(t, 0, "replay", long, "--until", "2026-01-02T09:30:00.2Z").stdout, "IDENTICAL: 444 commands")
+	do(t, exitUsage, "replay", long, "--until", "17")
+	do(t, exitUsage, "replay", long, "--bbo")
+	do(t, exitUsage, "replay", long, "--speed", "fast")
+	in(t, do(t, 0, "replay", j, "--speed", "1000x").stdout, "IDENTICAL")
+}
+
+// The gate of an upgrade: hashes that one build wrote are compared by another.
+func TestHashes(t *testing.T) {
+	j, other := recorded(t, mixedFlow(300)), recorded(t, strings.Replace(mixedFlow(300), "TAKER enter 200 B 33", "TAKER enter 200 B 34", 1))
+	file := filepath.Join(t.TempDir(), "hashes")
+	do(t, 0, "replay", j, "--hash-every", "100", "-o", file)
+	in(t, do(t, 0, "replay", j, "--against", file).stderr, "7 lines compared")
+	o := do(t, exitData, "replay", other, "--against", file)
+	in(t, o.stderr, "error E3004", "seq 500", "hash")
+	short := recorded(t, mixedFlow(200))
+	in(t, do(t, exitData, "replay", short, "--against", file).stderr, "E3004") // hashes behind the end of the journal
+	if err := os.WriteFile(file, []byte("hello"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	in(t, do(t, exitData, "replay", j, "--against", file).stderr, "no file of hashes")
+}
+
+// TestGoldenJournal executes the journal that an earlier build wrote in format 1: every fill and hash must still be what it was.
+// -update-journal writes it anew, which only a change of the format or of the rules may ask for.
+func TestGoldenJournal(t *testing.T) {
+	const dir = "testdata/journal1"
+	if *updateGolden {
+		made := recorded(t, mixedFlow(60))
+		data, err := os.ReadFile(filepath.Join(made, "000001.mj"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := len(data)
+		for end > 0 && data[end-1] == 0 {
+			end--
+		}
+		if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "000001.mj.part"), data[:end], 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		o := do(t, 0, "replay", made, "--json")
+		var v map[string]any
+		if err := json.Unmarshal([]byte(o.stdout), &v); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "hashes"), fmt.Appendf(nil, "%d %v %v\n", len(data), v["state_hash"], v["output_hash"]), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The file lies there without the zeros behind its end.
+	data, err := os.ReadFile(filepath.Join(dir, "000001.mj.part"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(filepath.Join(dir, "hashes"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var size int64
+	var state, output string
+	if _, err := fmt.Sscan(string(want), &size, &state, &output); err != nil {
+		t.Fatal(err)
+	}
+	j := t.TempDir()
+	name := filepath.Join(j, "000001.mj")
+	if err := errors.Join(os.WriteFile(name, data, 0o600), os.Truncate(name, size)); err != nil {
+		t.Fatal(err)
+	}
+	o := do(t, 0, "replay", j, "--json")
+	in(t, o.stdout, `"identical":true`, `"state_hash":"`+state+`"`, `"output_hash":"`+output+`"`)
+}
