@@ -226,8 +226,11 @@ func (c *conns) ended(l *loop, n int32) {
 
 // discard throws away everything received.
 func (c *conns) discard(l *loop) {
-	for ; c.inbox.waiting != 0; c.inbox.done() {
-		c.empty(l, c.inbox.first())
+	for _, of := range [...]*turns{&c.inbox.light, &c.inbox.heavy} {
+		for of.n != 0 {
+			c.empty(l, of.first())
+			c.inbox.done(of, of)
+		}
 	}
 }
 

@@ -1,9 +1,10 @@
 package core
 
 // inbox holds what was received and is not worked off yet: a queue for each connection, and the connections that have
-// something, in the order of their turns. In a turn of the loop each of them has at most one go of sessionCredit packets: one
-// that floods delays the others by its share of a turn, not by all that it has sent. Bytes of a connection, and its end behind
-// them, stay in order; between connections the journal says what the order was.
+// something, in the order of their turns. Those of which something has come go first, each up to sessionCredit packets in a
+// turn of the loop. What such a go leaves over makes a connection one that has much: those share heavyCredit packets of each
+// turn, and go round. So one that floods delays the others by that, however much it sends and however many do. Bytes of a
+// connection, and its end behind them, stay in order; between connections the journal says what the order was.
 //
 // Memory is what the kernel fills: a connection that holds too many buffers is not received from until it holds few, so that
 // a flood fills its own socket and not the buffers of all.
@@ -11,10 +12,30 @@ type inbox struct {
 	receipts []receipt // 0 is none
 	unused   int32     // first of those that hold nothing
 	queues   []queue   // by connection
-	turns    []int32   // a ring of connections
-	head     int       // of turns: whose go is next
-	waiting  int       // how many connections are in turns
+	light    turns     // connections of which something has come
+	heavy    turns     // connections that had more than one go could do
 	born     uint64    // counts receipts
+}
+
+// turns are connections in the order of their turns.
+type turns struct {
+	ring []int32
+	head int
+	n    int
+}
+
+func (t *turns) first() int32 { return t.ring[t.head] }
+
+func (t *turns) push(n int32) {
+	t.ring[(t.head+t.n)%len(t.ring)] = n
+	t.n++
+}
+
+func (t *turns) pop() int32 {
+	n := t.ring[t.head]
+	t.head = (t.head + 1) % len(t.ring)
+	t.n--
+	return n
 }
 
 // receipt is a buffer of received bytes, or with len 0 the end of them.
@@ -31,11 +52,12 @@ type receipt struct {
 type queue struct {
 	first, last int32
 	buffers     int32
-	listed      bool // in turns
+	listed      bool // has its turn to come
 }
 
 const (
-	sessionCredit = 128 // packets that one session may have worked off in a turn
+	sessionCredit = 128 // packets of one go
+	heavyCredit   = 128 // packets in a turn of all those together that have much
 	loginCredit   = 4   // packets before a login
 	loginsPerTurn = 32  // connections without a login that have a go in a turn: a check of a key costs as much as some orders
 	mostBuffers   = 16  // that a connection may hold before it is not received from any more ...
@@ -45,7 +67,7 @@ const (
 func newInbox(connections int) inbox {
 	return inbox{
 		receipts: make([]receipt, 1, 1+receiveBuffers+connections), queues: make([]queue, connections),
-		turns: make([]int32, connections),
+		light: turns{ring: make([]int32, connections)}, heavy: turns{ring: make([]int32, connections)},
 	}
 }
 
@@ -74,26 +96,24 @@ func (in *inbox) put(n int32, r receipt) {
 	in.list(n)
 }
 
-// list gives a connection a place behind all that wait for their turn, unless it has one.
+// list lets a connection have its turn, unless that is to come already.
 func (in *inbox) list(n int32) {
 	if q := &in.queues[n]; !q.listed {
 		q.listed = true
-		in.turns[(in.head+in.waiting)%len(in.turns)] = n
-		in.waiting++
+		in.light.push(n)
 	}
 }
 
-// first returns the connection whose turn it is.
-func (in *inbox) first() int32 { return in.turns[in.head] }
+// waiting says whether a connection has its turn to come.
+func (in *inbox) waiting() bool { return in.light.n+in.heavy.n != 0 }
 
-// done ends the turn of the first connection; what it still has waits for the next.
-func (in *inbox) done() {
-	n := in.first()
-	in.head = (in.head + 1) % len(in.turns)
-	in.waiting--
-	in.queues[n].listed = false
+// done ends the go of the first connection of some. What it still has waits for its next turn among others.
+func (in *inbox) done(of, next *turns) {
+	n := of.pop()
 	if in.queues[n].first != 0 {
-		in.list(n)
+		next.push(n)
+	} else {
+		in.queues[n].listed = false
 	}
 }
 

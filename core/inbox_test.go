@@ -1,8 +1,10 @@
 package core
 
 import (
+	"io"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,14 +21,14 @@ func TestInbox(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 5))
 	in := newInbox(connections)
 	var want [connections][]uint64
-	var turns []int32
+	var light, heavy []int32
 	for step := range 200_000 {
 		n := int32(random.IntN(connections))
 		switch random.IntN(3) {
 		case 0:
 			in.put(n, receipt{off: uint64(step), filled: step%7 != 0})
-			if want[n] = append(want[n], uint64(step)); len(want[n]) == 1 && !listed(turns, n) {
-				turns = append(turns, n)
+			if want[n] = append(want[n], uint64(step)); !slices.Contains(light, n) && !slices.Contains(heavy, n) {
+				light = append(light, n)
 			}
 		case 1:
 			if len(want[n]) == 0 {
@@ -40,20 +42,25 @@ func TestInbox(t *testing.T) {
 			}
 			want[n] = want[n][1:]
 		case 2:
-			if in.waiting != len(turns) {
-				t.Fatalf("%d wait, want %d", in.waiting, len(turns))
+			if in.light.n != len(light) || in.heavy.n != len(heavy) || in.waiting() != (len(light)+len(heavy) != 0) {
+				t.Fatalf("%d and %d wait, want %d and %d", in.light.n, in.heavy.n, len(light), len(heavy))
 			}
-			if len(turns) == 0 {
+			of, list := &in.light, &light
+			if random.IntN(2) == 0 {
+				of, list = &in.heavy, &heavy
+			}
+			if len(*list) == 0 {
 				continue
 			}
-			if in.first() != turns[0] {
-				t.Fatalf("step %d: it is the turn of %d, want %d", step, in.first(), turns[0])
+			first := (*list)[0]
+			if of.first() != first {
+				t.Fatalf("step %d: it is the turn of %d, want %d", step, of.first(), first)
 			}
-			in.done()
-			if first := turns[0]; len(want[first]) != 0 {
-				turns = append(turns, first)
+			in.done(of, &in.heavy)
+			*list = (*list)[1:]
+			if len(want[first]) != 0 {
+				heavy = append(heavy, first)
 			}
-			turns = turns[1:]
 		}
 		other := int32(random.IntN(connections))
 		earlier := len(want[n]) != 0 && (len(want[other]) == 0 || want[n][0] < want[other][0])
@@ -70,15 +77,6 @@ func TestInbox(t *testing.T) {
 			t.Fatalf("step %d: %d buffers, want %d", step, in.queues[n].buffers, buffers)
 		}
 	}
-}
-
-func listed(turns []int32, n int32) bool {
-	for _, x := range turns {
-		if x == n {
-			return true
-		}
-	}
-	return false
 }
 
 // dam is a kernel that keeps what is received while it is shut, and gives all of it at once.
@@ -164,16 +162,21 @@ func cancelsAround(t *testing.T, dir string, user uint16, seq uint64) (before, a
 	return before, after
 }
 
-// TestShareOfATurn: what a session has sent before another's order delays that order by one go of the first, not by all of it.
+// TestShareOfATurn: what sessions have sent before another's order delays that order by one turn, not by all of it: the first
+// order by one go of each, one that comes in the middle of the floods by what those share.
 func TestShareOfATurn(t *testing.T) { onEach(t, testShareOfATurn) }
 
 func testShareOfATurn(t *testing.T, backend Backend) {
 	s, k, c := dammed(t, backend)
-	loud, quiet := flooder(t, s, "U0"), dial(t, s, "U1", 0)
+	quiet := dial(t, s, "U1", 0)
 	quiet.settle()
+	loud := []net.Conn{flooder(t, s, "U2"), flooder(t, s, "U3"), flooder(t, s, "U4")}
 	k.shut.Store(true)
 	const times = 5_000
-	n := send(t, loud, flood(times))
+	n := 0
+	for _, l := range loud {
+		n += send(t, l, flood(times))
+	}
 	k.settled(t, n)
 	quiet.order('B', 1, 900_000, '0')
 	if err := quiet.Flush(); err != nil {
@@ -184,9 +187,60 @@ func testShareOfATurn(t *testing.T, backend Backend) {
 	quiet.settle()
 	stop(t, s)
 	orders := cells(t, c.Journal, engine.KindEnter)
-	before, after := cancelsAround(t, c.Journal, 1, orders[0].Seq)
-	if before > times/10 || before+after == 0 {
-		t.Errorf("%d messages of the flood came before the order, %d behind it", before, after)
+	all := 0
+	for user := range uint16(3) {
+		before, after := cancelsAround(t, c.Journal, 3+user, orders[0].Seq)
+		if all += before + after; before > times/10 {
+			t.Errorf("%d messages of flood %d came before the order, %d behind it", before, user+1, after)
+		}
+	}
+	if all == 0 {
+		t.Error("there was no flood")
+	}
+}
+
+// TestHeavyShare: of sessions that have much only so much is worked off in a turn, all together, and each has its turn.
+func TestHeavyShare(t *testing.T) { onEach(t, testHeavyShare) }
+
+func testHeavyShare(t *testing.T, backend Backend) {
+	s, k, c := dammed(t, backend)
+	loud := []net.Conn{flooder(t, s, "U0"), flooder(t, s, "U1"), flooder(t, s, "U2")}
+	k.shut.Store(true)
+	const times = 5_000
+	n := 0
+	for _, l := range loud {
+		n += send(t, l, flood(times))
+	}
+	k.settled(t, n)
+	k.shut.Store(false)
+	for _, l := range loud {
+		send(t, l, soupbin.AppendUnsequenced(nil, (&ouch.AccountQuery{}).Append(nil)))
+		answer := make([]byte, soupbin.HeaderSize+ouch.QueryResponseSize)
+		_ = l.SetReadDeadline(time.Now().Add(10 * time.Second))
+		if _, err := io.ReadFull(l, answer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop(t, s)
+	// The commands of one turn have one time.
+	turn, in, most, changes, last := uint64(0), 0, 0, 0, uint16(0)
+	all := cells(t, c.Journal, engine.KindCancel)
+	for _, cmd := range all {
+		if cmd.User != last {
+			last, changes = cmd.User, changes+1
+		}
+		if cmd.Time != turn {
+			turn, in = cmd.Time, 0
+		}
+		if in++; turn != all[0].Time { // in the first each had its go
+			most = max(most, in)
+		}
+	}
+	if most > heavyCredit {
+		t.Errorf("%d messages of those that have much in one turn", most)
+	}
+	if changes < len(loud)*times/heavyCredit/2 {
+		t.Errorf("their turns changed %d times", changes)
 	}
 }
 

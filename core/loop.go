@@ -163,7 +163,7 @@ func (l *loop) clock() {
 func (l *loop) wait() ring.Wait {
 	w := ring.Wait{Policy: l.cfg.Wait, DiskBusy: l.cfg.Durability != Async && l.writer.InFlight() != 0}
 	room := l.writer.Room()
-	if l.more || len(l.held) != 0 || l.conns.inbox.waiting != 0 && room && !l.blocked {
+	if l.more || len(l.held) != 0 || l.conns.inbox.waiting() && room && !l.blocked {
 		return w
 	}
 	until := min(l.mono+idleWait, l.service)
@@ -191,15 +191,11 @@ func (l *loop) wait() ring.Wait {
 	return w
 }
 
-// work turns received bytes into commands and carries them out: every connection that has something has one go. It stops
-// when the journal has no room: the buffers stay with us, the kernel runs out of them, and TCP pushes back.
+// work turns received bytes into commands and carries them out, connection by connection (inbox). It stops when the journal
+// has no room: the buffers stay with us, the kernel runs out of them, and TCP pushes back.
 func (l *loop) work() {
 	if l.state != serving {
 		l.conns.discard(l)
-		return
-	}
-	if l.ending.under { // whoever speaks now speaks to the next day
-		l.blocked = true
 		return
 	}
 	l.blocked = false
@@ -207,19 +203,29 @@ func (l *loop) work() {
 	l.operate()
 	in := &l.conns.inbox
 	logins := loginsPerTurn
-	for n := in.waiting; n > 0 && in.waiting > 0; n-- {
-		credit := sessionCredit
-		if l.gateway.Unknown(in.first()) {
-			credit = min(loginCredit, logins)
+	for n := in.light.n; n > 0; n-- {
+		credit, next := sessionCredit, &in.heavy
+		if l.gateway.Unknown(in.light.first()) {
+			credit, next = min(loginCredit, logins), &in.light
 			logins = max(0, logins-1)
 		}
-		done, goOn := l.serve(in.first(), credit)
+		done, goOn := l.serve(in.light.first(), credit)
 		if done != 0 || goOn { // one that could not begin keeps its place
-			in.done()
+			in.done(&in.light, next)
 		}
 		if !goOn {
 			return
 		}
+	}
+	for credit := heavyCredit; credit > 0 && in.heavy.n != 0; {
+		done, goOn := l.serve(in.heavy.first(), credit)
+		if done != 0 || goOn {
+			in.done(&in.heavy, &in.heavy)
+		}
+		if !goOn {
+			return
+		}
+		credit -= max(1, done)
 	}
 }
 
