@@ -143,13 +143,11 @@ const durableFile = "durable"
 // everything is its content in async mode, where the venue does not wait for the disk either.
 const everything = ^uint64(0)
 
-func openDurable(world World, dir string) (*ring.Word, error) {
+func openDurable(world World, dir string) (Word, error) {
 	w, err := world.Word(filepath.Join(dir, durableFile))
 	if err != nil {
 		return nil, fmt.Errorf("core: %w", err)
 	}
-	if w != nil {
-		w.Store(0)
-	}
+	w.Store(0)
 	return w, nil
 }

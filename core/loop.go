@@ -46,9 +46,9 @@ type loop struct {
 	files   files
 	desk    desk
 	past    past
-	passed  []error    // why snapshots could not be used
-	feed    *public    // nil: off
-	reached *ring.Word // tells readers of the journal how far they may go
+	passed  []error // why snapshots could not be used
+	feed    *public // nil: off
+	reached Word    // tells readers of the journal how far they may go
 	cfg     *Config
 	known   map[[6]byte]uint16 // users that the journal has
 	lock    int                // descriptor of the journal's lock
@@ -163,14 +163,16 @@ func (l *loop) clock() {
 func (l *loop) wait() ring.Wait {
 	w := ring.Wait{Policy: l.cfg.Wait, DiskBusy: l.cfg.Durability != Async && l.writer.InFlight() != 0}
 	room := l.writer.Room()
-	if l.more || len(l.held) != 0 || l.conns.inbox.waiting() && room && !l.blocked {
+	reads := room && !l.blocked && !l.ready()
+	if l.more || len(l.held) != 0 || l.conns.inbox.waiting() && reads {
 		return w
 	}
 	until := min(l.mono+idleWait, l.service)
-	if at, ok := l.engine.Deadline(); ok && room && l.mayPass() {
+	passes := room && l.state == serving && l.mayPass() // time may have its effects
+	if at, ok := l.engine.Deadline(); ok && passes {
 		until = min(until, l.mono+at-min(at, l.time))
 	}
-	if l.grace != 0 && room && l.mayPass() {
+	if l.grace != 0 && passes {
 		until = min(until, l.mono+l.grace-min(l.grace, l.time))
 	}
 	if l.rollAt != 0 && room && !l.ending.under {
@@ -243,8 +245,8 @@ func (l *loop) serve(n int32, credit int) (done int, goOn bool) {
 			l.blocked = !l.mayPass()
 			return done, false
 		}
-		if l.writer.Pending() != 0 && l.writer.InFlight() < writesInFlight {
-			return done, false // a whole block is ready: it must not wait for the rest
+		if l.ready() {
+			return done, false // it must not wait for the rest
 		}
 		r := l.conns.inbox.oldest(n)
 		if r == nil {
@@ -273,6 +275,10 @@ func (l *loop) serve(n int32, credit int) (done int, goOn bool) {
 	}
 	return done, true
 }
+
+// ready says whether a whole block waits to be written while fewer than all writes are under way. After submit it does so for
+// another segment only.
+func (l *loop) ready() bool { return l.writer.Pending() != 0 && l.writer.InFlight() < writesInFlight }
 
 // apply sequences one command: journal, engine, journal again for its fills, and the owners' streams. Nothing of it
 // leaves before it is released.

@@ -39,8 +39,8 @@ type World interface {
 	// Journal returns the files of a directory, all of them durable: a decision must not rest on what a power cut could
 	// still take away.
 	Journal(dir string) (fs.FS, error)
-	// Word maps the number in a file; nil, nil: nobody beside the venue reads it.
-	Word(path string) (*ring.Word, error)
+	// Word opens the number in a file that readers beside the venue look at.
+	Word(path string) (Word, error)
 	// Create makes a file that must not exist yet and reserves its bytes. See ring.OpenDirect.
 	Create(path string, size uint64) (fd int, direct bool, err error)
 	// Zero fills bytes of a file with zeros. They are durable after Sync.
@@ -52,6 +52,12 @@ type World interface {
 	Link(path, to string) error
 	Rename(path, to string) error
 	Remove(path string) error
+}
+
+// Word is a number that others read. Storing it costs a store to memory. ring.Word is one.
+type Word interface {
+	Store(n uint64)
+	Close() error
 }
 
 // machine is this machine.
@@ -134,7 +140,13 @@ func (m *machine) Journal(dir string) (fs.FS, error) {
 	return os.DirFS(dir), nil
 }
 
-func (m *machine) Word(path string) (*ring.Word, error) { return ring.OpenWord(path) }
+func (m *machine) Word(path string) (Word, error) {
+	w, err := ring.OpenWord(path)
+	if err != nil {
+		return nil, err // a nil *ring.Word would be a Word
+	}
+	return w, nil
+}
 
 func (m *machine) Create(path string, size uint64) (int, bool, error) {
 	return ring.OpenDirect(path, true, int64(size))

@@ -1,0 +1,249 @@
+package sim
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"path"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// sector is what a disk writes whole or not at all, in bytes.
+const sector = 512
+
+// disk is one directory on a disk. Direct writes are in flight until they are due, and may be due in any order; a crash
+// leaves of each in flight, sector by sector, what was there before, what was written, or garbage. Changes of the directory
+// take effect in order and are lost, from some point on, if a crash comes before SyncDir.
+type disk struct {
+	rng     *rand.Rand
+	names   map[string]*inode // as everybody sees them
+	lasting map[string]*inode // as a crash leaves them, but for a first part of changes
+	changes []change
+	flight  []*flight
+	pool    []*flight
+	machine *Machine
+	full    bool // no space for another file
+	lies    bool // writes are told as durable before they are (a control)
+
+	writes uint64
+	torn   uint64 // sectors that a crash left as garbage or as they were
+}
+
+// inode is a file. Files are made with their final size.
+type inode struct {
+	data   []byte
+	synced bool // what Zero wrote is durable
+}
+
+type change struct {
+	name string
+	file *inode // nil: the name is gone
+	gone string // a name that is gone in the same moment
+}
+
+// flight is a direct write that has not ended.
+type flight struct {
+	file *inode
+	at   uint64
+	data []byte // as it was submitted
+	off  uint64 // where it lies in the arena
+	tag  uint64
+	due  uint64 // virtual time
+	res  int32  // what it ends with, if not its length
+	told bool   // the venue has been told that it has ended (a lie)
+}
+
+func newDisk(rng *rand.Rand, m *Machine) *disk {
+	return &disk{rng: rng, machine: m, names: map[string]*inode{}, lasting: map[string]*inode{}}
+}
+
+func (d *disk) change(name string, file *inode) {
+	c := change{name: name, file: file}
+	c.apply(d.names)
+	d.changes = append(d.changes, c)
+}
+
+func (c *change) apply(names map[string]*inode) {
+	if c.file == nil {
+		delete(names, c.name)
+	} else {
+		names[c.name] = c.file
+	}
+	delete(names, c.gone)
+}
+
+func (d *disk) create(name string, size uint64) (*inode, error) {
+	if d.names[name] != nil {
+		return nil, syscall.EEXIST
+	}
+	if d.full {
+		return nil, fmt.Errorf("sim: reserve %s: %w", name, syscall.ENOSPC)
+	}
+	f := &inode{}
+	if n := len(d.machine.blocks); n != 0 && uint64(cap(d.machine.blocks[n-1])) >= size {
+		f.data, d.machine.blocks = d.machine.blocks[n-1][:size], d.machine.blocks[:n-1]
+	} else {
+		f.data = make([]byte, size)
+	}
+	for at := 0; at < len(f.data); at += sector { // what an unwritten place holds is nobody's business
+		f.data[at] = byte(at>>9) | 1
+	}
+	d.change(name, f)
+	return f, nil
+}
+
+// write puts a direct write under way.
+func (d *disk) write(f *inode, at uint64, data []byte, off, tag, due uint64) *flight {
+	var w *flight
+	if n := len(d.pool); n != 0 {
+		w, d.pool = d.pool[n-1], d.pool[:n-1]
+	} else {
+		w = &flight{}
+	}
+	*w = flight{file: f, at: at, data: append(w.data[:0], data...), off: off, tag: tag, due: due}
+	d.flight = append(d.flight, w)
+	d.writes++
+	return w
+}
+
+// land ends write i of those in flight.
+func (d *disk) land(i int) {
+	w := d.flight[i]
+	if w.res == 0 {
+		copy(w.file.data[w.at:], w.data)
+	} else {
+		d.tear(w) // an error says nothing about what is on the disk now
+	}
+	d.flight = slices.Delete(d.flight, i, i+1)
+	d.pool = append(d.pool, w)
+}
+
+// tear leaves of a write what chance leaves of it.
+func (d *disk) tear(w *flight) {
+	for i := 0; i < len(w.data); i += sector {
+		old := w.file.data[w.at+uint64(i):][:min(sector, len(w.data)-i)]
+		switch d.rng.IntN(5) {
+		case 0: // as it was
+			d.torn++
+		case 1:
+			for j := range old {
+				old[j] = byte(d.rng.Uint32())
+			}
+			d.torn++
+		default:
+			copy(old, w.data[i:])
+		}
+	}
+}
+
+// crash takes the power away, or, gently, only kills the process: then the kernel ends what was begun.
+func (d *disk) crash(gently bool) {
+	for i := len(d.flight) - 1; i >= 0; i-- { // the order does not matter: no two overlap
+		switch w := d.flight[i]; {
+		case gently, w.res == 0 && d.rng.IntN(8) == 0: // all, but nobody was told
+		case d.rng.IntN(5) == 0:
+			w.data, w.res = w.data[:0], -1 // nothing
+		default:
+			w.res = -1
+		}
+		d.land(i)
+	}
+	kept := len(d.changes)
+	if !gently {
+		kept = d.rng.IntN(kept + 1)
+	}
+	for _, c := range d.changes[:kept] {
+		c.apply(d.lasting)
+	}
+	d.changes = d.changes[:0]
+	clear(d.names)
+	for name, f := range d.lasting {
+		d.names[name] = f
+		if !f.synced && !gently {
+			for at := 0; at < len(f.data); at += sector {
+				if d.rng.IntN(4) == 0 {
+					f.data[at] ^= 0xA5
+				}
+			}
+		}
+	}
+}
+
+// sync makes everything that has no direct write of its own durable.
+func (d *disk) syncDir() {
+	for _, c := range d.changes {
+		c.apply(d.lasting)
+	}
+	d.changes = d.changes[:0]
+}
+
+// scrap gives the memory of files to the next run.
+func (d *disk) scrap(m *Machine) {
+	seen := map[*inode]bool{}
+	for _, f := range d.names {
+		if !seen[f] {
+			seen[f] = true
+			m.blocks = append(m.blocks, f.data)
+		}
+	}
+}
+
+// The disk as an fs.FS, for recovery.
+
+// Open opens a file, or the directory.
+func (d *disk) Open(name string) (fs.File, error) {
+	f := d.names[name]
+	if f == nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return &reading{name: name, file: f}, nil
+}
+
+// ReadDir lists the directory.
+func (d *disk) ReadDir(string) ([]fs.DirEntry, error) {
+	list := make([]fs.DirEntry, 0, len(d.names))
+	for name, f := range d.names {
+		list = append(list, &reading{name: name, file: f})
+	}
+	slices.SortFunc(list, func(a, b fs.DirEntry) int { return bytes.Compare([]byte(a.Name()), []byte(b.Name())) })
+	return list, nil
+}
+
+// reading is an open file, and what a directory says of it.
+type reading struct {
+	name string
+	file *inode
+	at   int64
+}
+
+func (r *reading) Name() string               { return path.Base(r.name) }
+func (r *reading) IsDir() bool                { return false }
+func (r *reading) Type() fs.FileMode          { return 0 }
+func (r *reading) Mode() fs.FileMode          { return 0o640 }
+func (r *reading) Size() int64                { return int64(len(r.file.data)) }
+func (r *reading) ModTime() time.Time         { return time.Time{} }
+func (r *reading) Sys() any                   { return nil }
+func (r *reading) Info() (fs.FileInfo, error) { return r, nil }
+func (r *reading) Stat() (fs.FileInfo, error) { return r, nil }
+func (r *reading) Close() error               { return nil }
+
+func (r *reading) Read(b []byte) (int, error) {
+	n, err := r.ReadAt(b, r.at)
+	r.at += int64(n)
+	return n, err
+}
+
+func (r *reading) ReadAt(b []byte, at int64) (int, error) {
+	if at >= int64(len(r.file.data)) {
+		return 0, io.EOF
+	}
+	n := copy(b, r.file.data[at:])
+	if n < len(b) {
+		return n, io.EOF
+	}
+	return n, nil
+}

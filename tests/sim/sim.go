@@ -1,0 +1,379 @@
+// Package sim runs a venue on a simulated machine: the production loop (core.Stepped) against a kernel, a disk, a network
+// and a clock that are made of one seed, with clients that check what they are told. Nothing waits and nothing is left to
+// the scheduler: the same seed gives the same run, and thousands of crashes fit into a second.
+//
+//	sim.go      a run: from a seed to a verdict
+//	finish.go   what must hold at its end
+//	client.go   members that trade, come back, and compare; orders.go makes up their messages
+//	hostile.go  a peer that sends anything
+//	world.go    core.World, and the account of what the journal must hold
+//	kernel.go   core.Kernel; net.go connections; disk.go the disk
+//	control.go  protections that a run does without, to show that the simulator sees it
+//
+// What is checked, by the names of reliability: nothing acknowledged is lost, and streams go on byte for byte (I1, I2:
+// client.go); the journal replays to the same hashes (I3: every recovery, and finish.go); what is recovered is a prefix of
+// what was written, holds all that was acknowledged, and what was dropped stays dropped (I4, I5: World.begun); quantities
+// are conserved and books never crossed (I7: the twin's Ledger over the journal); everybody gets their answers once the
+// trouble is over (I10: finish.go); orders that live by a connection end with it, once (rule 9.9).
+//
+// It never looks into the product: it calls what core exports, and reads the bytes that FORMAT.md and PROTOCOL.md describe.
+package sim
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"matcher/core"
+	"matcher/journal"
+)
+
+// Times of the venue, in virtual ns.
+const (
+	clientTimeout = uint64(200 * time.Millisecond)
+	grace         = uint64(150 * time.Millisecond)
+	members       = 4
+)
+
+// Options say what to run.
+type Options struct {
+	Seed    uint64
+	Steps   int     // turns of the venue, crashes left out of the account
+	Calm    bool    // no faults, no crashes: for a measurement
+	Control Control // a protection to do without
+}
+
+// Machine is memory that runs, one after the other, use again. Its zero value is ready.
+type Machine struct {
+	arena  []byte
+	kernel Kernel
+	blocks [][]byte // of files
+}
+
+// Report says what a run did.
+type Report struct {
+	Crashes  int // and recoveries after them
+	Failed   int // lives that ended by a failed write
+	Refused  int // starts that were refused because of a flipped bit, as they must be
+	Commands uint64
+	Events   uint64 // messages that clients sent, and that they were given for the first time
+	Turns    int
+	Torn     uint64 // sectors
+	Faults   Faults
+	Async    bool
+}
+
+// run is a run at work.
+type run struct {
+	o        Options
+	rng      *rand.Rand
+	w        *World
+	cfg      core.Config
+	v        *core.Stepped
+	clients  []*client
+	rogue    *rogue
+	report   Report
+	draining bool
+	burst    int // messages that a client sends at once, at most
+	mishaps  int // one in so many steps of a client ends its connection
+	pace     int // crashes come after so many ticks or less
+	unclean  int // lives that did not end in good order
+	asking   bool
+}
+
+// Run makes a run. The error says what happened that must never; anything else that goes wrong panics.
+func (m *Machine) Run(o Options) (report Report, err error) {
+	r := newRun(m, o)
+	defer func() {
+		if p := recover(); p != nil {
+			v, ok := p.(violation)
+			if !ok {
+				v = violation(fmt.Sprint("panic: ", p))
+				if o.Control == None {
+					fmt.Printf("seed %d\n", o.Seed)
+					panic(p)
+				}
+			}
+			err = errors.New(string(v))
+		}
+		report = r.report
+	}()
+	r.live(r.open)
+	for r.report.Turns < o.Steps {
+		r.report.Turns++
+		r.live(r.step)
+	}
+	r.finish()
+	r.w.disk.scrap(m)
+	return r.report, nil
+}
+
+func newRun(m *Machine, o Options) *run {
+	rng := rand.New(rand.NewPCG(o.Seed, 1))
+	r := &run{o: o, rng: rng}
+	half := func() bool { return rng.IntN(2) == 0 }
+	r.report.Async = rng.IntN(3) == 0
+	f := Faults{
+		Power: rng.IntN(10) != 0, Slow: rng.IntN(4) == 0, Broken: rng.IntN(4) == 0, Full: rng.IntN(4) == 0, Flips: rng.IntN(3) == 0,
+		Chunks: half(), Resets: half(), Vanish: half(), Lazy: rng.IntN(3) == 0, Hostile: rng.IntN(3) == 0, Accept: rng.IntN(4) == 0,
+		Jumps: rng.IntN(4) == 0, Operator: rng.IntN(3) == 0,
+	}
+	r.burst, r.mishaps, r.pace = 1+rng.IntN(8), 20+rng.IntN(200), 10+rng.IntN(100)
+	if o.Calm {
+		f, r.report.Async, r.burst, r.mishaps, r.pace = Faults{}, false, 32, 1<<30, 0
+	}
+	o.Control.needs(&f, &r.report)
+	r.report.Faults = f
+	w := &World{
+		rng: rng, faults: f, broken: o.Control, disk: newDisk(rng, m), machine: m, wall: 1_764_063_000_000_000_000, nap: 1_000_000,
+		size: 64 << rng.IntN(5), chance: o.Seed,
+	}
+	w.disk.lies = o.Control == Durability
+	if half() {
+		w.nap = 20_000_000
+	}
+	r.w = w
+	r.cfg = r.config()
+	for i := range members {
+		r.clients = append(r.clients, newClient(r, fmt.Sprint("U", i), o.Seed<<8|uint64(i)))
+	}
+	if f.Hostile {
+		r.rogue = &rogue{r: r, rng: rand.New(rand.NewPCG(o.Seed, 666))}
+	}
+	return r
+}
+
+// config is a small venue: what takes memory is small, so that a life is short.
+func (r *run) config() core.Config {
+	c := core.Config{
+		World: r.w, Listen: "sim", Journal: "sim", Block: 4096 << r.rng.IntN(3), CPU: core.NoCPU,
+		MaxOrders: 256, MaxUsers: members + 1, MaxSessions: 16, StreamMemory: 8 << 20,
+		LoginTimeout: 100 * time.Millisecond, ClientTimeout: time.Duration(clientTimeout), Heartbeat: 50 * time.Millisecond,
+		RecoveryGrace: time.Duration(grace), Instruments: instruments(),
+	}
+	c.Segment = int64(c.Block) * int64(4+r.rng.IntN(8))
+	if r.o.Calm {
+		c.Block, c.Segment, c.StreamMemory = 64<<10, 4<<20, 256<<20
+	}
+	if r.report.Async {
+		c.Durability = core.Async
+	}
+	if r.o.Control == Disconnects {
+		c.ClientTimeout = time.Hour
+	}
+	for i := range members + 1 {
+		name := fmt.Sprint("U", i)
+		mac := hmac.New(sha256.New, c.Secret[:])
+		mac.Write([]byte(name + ":KEY"))
+		c.Users = append(c.Users, core.User{Name: name, Firm: "FIRM", Hash: [32]byte(mac.Sum(nil)), OnDrop: i%2 == 0})
+	}
+	return c
+}
+
+// live does something that a crash may interrupt, and recovers from crashes until there is a venue again.
+func (r *run) live(do func()) {
+	for r.survives(do) {
+		r.crash()
+		do = r.open
+	}
+}
+
+// survives does something. True: the venue crashed.
+func (r *run) survives(do func()) (gone bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			if _, ok := p.(crashed); !ok {
+				panic(p)
+			}
+			gone = true
+		}
+	}()
+	do()
+	return false
+}
+
+// open starts the venue, on whatever the last life left.
+func (r *run) open() {
+	r.arm()
+	v, err := core.OpenStepped(r.cfg)
+	if err == nil {
+		r.v = v
+		return
+	}
+	var failed *core.JournalError
+	if errors.As(err, &failed) && r.report.Faults.Broken {
+		r.report.Failed++
+		panic(crashed{}) // it stops, as it must, and is started again
+	}
+	fail("the venue does not start: %v", err)
+}
+
+// arm decides when the next crash comes. It comes soon after a recovery more often than not.
+func (r *run) arm() {
+	w := r.w
+	w.fuse, w.fails = 0, 0
+	if r.draining || r.pace == 0 {
+		return
+	}
+	switch p := r.rng.IntN(10); {
+	case p < 4:
+		w.fuse = 1 + r.rng.IntN(40)
+	case p < 8:
+		w.fuse = 40 + r.rng.IntN(r.pace)
+	default:
+		w.fuse = 40 + r.rng.IntN(4*r.pace)
+	}
+	if w.faults.Broken && r.rng.IntN(4) == 0 {
+		w.fails = 1 + r.rng.IntN(40)
+	}
+}
+
+// crash ends a life: what is in flight lands or not, peers hear some of what was on its way, and a bit may flip.
+func (r *run) crash() {
+	w := r.w
+	r.report.Crashes++
+	r.unclean++
+	for _, c := range r.clients {
+		c.hear()
+	}
+	if r.rogue != nil {
+		r.rogue.conn = nil
+	}
+	w.knocking = w.knocking[:0]
+	w.disk.full = false
+	w.disk.crash(!w.faults.Power || r.rng.IntN(8) == 0)
+	r.v, w.kernel, r.asking = nil, nil, false
+	if w.faults.Flips && r.rng.IntN(4) == 0 {
+		r.flip()
+	} else if r.o.Control != Promise {
+		r.o.Control.undo(w.disk)
+	}
+	w.now += r.rng.Uint64N(grace)
+	if r.rng.IntN(32) == 0 {
+		w.now += 5 * clientTimeout
+	}
+	r.jump()
+}
+
+// flip turns a bit in what was acknowledged. The venue must refuse to start and change nothing; then the bit is turned back.
+func (r *run) flip() {
+	w := r.w
+	promised := uint64(0)
+	for i := range w.acked {
+		promised = max(promised, w.line[i].promise)
+	}
+	n := 0
+	for n < w.acked && w.line[n].end <= promised {
+		n++
+	}
+	if n == 0 {
+		return
+	}
+	b := &w.line[r.rng.IntN(n)]
+	if r.o.Control == Promise {
+		b = &w.line[n-1]
+	}
+	at := b.at + r.rng.Uint64N(b.end-b.start)
+	bit := byte(1) << r.rng.IntN(8)
+	b.file.data[at] ^= bit
+	r.o.Control.undo(w.disk)
+	writes := w.disk.writes
+	w.fuse = 0
+	_, err := core.OpenStepped(r.cfg)
+	var damage *journal.Damage
+	if !errors.As(err, &damage) {
+		fail("a flipped bit in the block at %d, which was acknowledged, was answered with: %v", b.start, err)
+	}
+	if w.disk.writes != writes || len(w.disk.changes) != 0 {
+		fail("the disk was changed by a start that was refused: %v", err)
+	}
+	b.file.data[at] ^= bit
+	r.report.Refused++
+	w.kernel = nil
+}
+
+// jump moves the wall clock.
+func (r *run) jump() {
+	if r.w.faults.Jumps && r.rng.IntN(4) == 0 {
+		r.w.wall += r.rng.Uint64N(2_000_000_000)
+		r.w.wall -= r.rng.Uint64N(2_000_000_000)
+	}
+}
+
+// step lets the clients, the operator and the helper do something, then the venue.
+func (r *run) step() {
+	w := r.w
+	for _, c := range r.clients {
+		c.step()
+		if c.conn != nil {
+			c.conn.arrive()
+		}
+	}
+	if r.rogue != nil {
+		r.rogue.step()
+	}
+	r.around()
+	if !r.v.Turn() {
+		r.stopped()
+	}
+	if w.faults.Jumps && r.rng.IntN(500) == 0 {
+		r.jump()
+	}
+}
+
+// around is what else goes on around the venue.
+func (r *run) around() {
+	w := r.w
+	if r.rng.IntN(8) == 0 || r.draining {
+		r.v.Prepare()
+	}
+	if w.faults.Full && r.rng.IntN(100) == 0 {
+		w.disk.full = !w.disk.full && !r.draining
+	}
+	if _, ok := r.v.Told(); ok {
+		r.asking = false
+	}
+	if w.faults.Operator && !r.asking && !r.draining && r.rng.IntN(50) == 0 {
+		r.asking = true
+		r.v.Ask(r.request())
+	}
+}
+
+// request makes up what an operator asks.
+func (r *run) request() *core.Request {
+	q := &core.Request{Verb: core.Verb(1 + r.rng.IntN(3)), Symbol: symbols[r.rng.IntN(len(symbols))], Reason: [4]byte{'S', 'I', 'M', ' '}}
+	if r.rng.IntN(4) == 0 {
+		q.Verb, q.User = core.CancelFor, fmt.Sprint("U", r.rng.IntN(members))
+	}
+	return q
+}
+
+// stopped deals with a venue that has stopped by itself: only a failed write may be the reason.
+func (r *run) stopped() {
+	var failed *core.JournalError
+	if err := r.v.Err(); !errors.As(err, &failed) || !r.report.Faults.Broken {
+		fail("the venue stopped: %v", err)
+	}
+	r.report.Failed++
+	panic(crashed{})
+}
+
+// mayChange says that a client is told of another session: only work that was lost allows that.
+func (r *run) mayChange(c *client) {
+	if !r.report.Async || r.unclean == 0 {
+		fail("%s: session %s has ended", c.name, c.session)
+	}
+}
+
+// dial makes a connection.
+func (w *World) dial() *conn {
+	c := &conn{w: w, room: 1 << 20}
+	if w.faults.Lazy {
+		c.room = 256 << w.rng.IntN(5)
+	}
+	w.knocking = append(w.knocking, c)
+	return c
+}

@@ -1,0 +1,365 @@
+package sim
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"path"
+	"syscall"
+
+	"matcher/core"
+	"matcher/journal"
+	"matcher/ring"
+)
+
+// Faults are the kinds of trouble that a run has. Each seed draws its own.
+type Faults struct {
+	Power    bool // crashes take the power away; else they only kill the process
+	Slow     bool // the disk takes up to 5 ms, now and then 50 ms, instead of up to 100 us
+	Broken   bool // a write fails with EIO, or is cut short
+	Full     bool // now and then the disk has no room for another segment
+	Flips    bool // a bit flips at rest in what was acknowledged
+	Chunks   bool // the network cuts bytes anywhere and holds some back
+	Resets   bool // connections break
+	Vanish   bool // peers go away unheard
+	Lazy     bool // clients that read seldom, over small socket buffers
+	Hostile  bool // a peer that sends anything
+	Accept   bool // accepting fails
+	Jumps    bool // the wall clock jumps
+	Operator bool // an operator halts, resumes and cancels
+}
+
+// World is the machine below a venue in a simulation: it implements core.World. It also keeps the account of what the
+// journal must hold: every block that was submitted, and up to where the venue was told that all is durable.
+type World struct {
+	rng     *rand.Rand
+	faults  Faults
+	broken  Control
+	disk    *disk
+	kernel  *Kernel
+	machine *Machine
+
+	now   uint64 // virtual ns
+	wall  uint64 // ns since 1970 at now 0, jumps
+	work  uint64 // ns that the venue works in a turn
+	nap   uint64 // ns that it may sleep at once
+	fuse  int    // ticks until the crash; 0: none comes
+	ticks uint64
+	size  int // of a receive buffer
+
+	knocking []*conn // connections that wait to be accepted
+
+	line   []block // blocks submitted, those that recoveries dropped left out
+	acked  int     // of those, so many are durable as far as the venue knows, without a gap
+	epoch  uint64
+	chance uint64
+	fails  int // ticks until a write fails
+}
+
+// block is what the account knows of a block.
+type block struct {
+	start, end uint64 // positions
+	chain      uint64 // behind it
+	promise    uint64
+	seq        uint64
+	more       bool
+	durable    bool
+	file       *inode
+	at         uint64
+	flight     *flight
+}
+
+// violation is what a run panics with when something happened that must never.
+type violation string
+
+func fail(format string, args ...any) { panic(violation(fmt.Sprintf(format, args...))) }
+
+// tick is a point at which the venue can crash.
+func (w *World) tick() {
+	w.ticks++
+	if w.fuse > 0 {
+		if w.fuse--; w.fuse == 0 {
+			panic(crashed{})
+		}
+	}
+}
+
+// sleep moves the clock: to the next write that is due, but no further than asked for, and as the run allows.
+func (w *World) sleep(until uint64) {
+	until = min(until, w.nap)
+	for _, f := range w.disk.flight {
+		if f.due > w.now {
+			until = min(until, f.due-w.now)
+		}
+	}
+	w.now += until
+}
+
+// Kernel makes the kernel of the next life.
+func (w *World) Kernel(arena uint64) (core.Kernel, error) {
+	base := (uint64(receiveBuffers*w.size) + 4095) &^ 4095
+	m := w.machine
+	if need := base + arena; uint64(len(m.arena)) < need {
+		m.arena = make([]byte, need)
+	}
+	w.kernel = &m.kernel
+	w.kernel.begin(w, m.arena, base, w.size)
+	return w.kernel, nil
+}
+
+// Clock returns the virtual time.
+func (w *World) Clock() (wall, mono uint64) { return w.wall + w.now, w.now }
+
+// Chance gives bytes that the seed decides.
+func (w *World) Chance(b []byte) {
+	for i := range b {
+		w.chance = w.chance*6364136223846793005 + 1442695040888963407
+		b[i] = byte(w.chance >> 56)
+	}
+}
+
+// Pin does nothing.
+func (w *World) Pin(*core.Config) string { return "simulated" }
+
+// Prefault does nothing.
+func (w *World) Prefault(_, _ uintptr) {}
+
+// Listen opens the one listener.
+func (w *World) Listen(addr string) (int, string, error) {
+	return int(w.kernel.open(descriptor{kind: listener})), addr, nil
+}
+
+// NoDelay does nothing.
+func (w *World) NoDelay(int) {}
+
+// Pipe opens a pipe.
+func (w *World) Pipe() (int, int, error) {
+	r := w.kernel.open(descriptor{kind: pipeIn})
+	return int(r), int(w.kernel.open(descriptor{kind: pipeOut, peer: r})), nil
+}
+
+// Post writes to a pipe.
+func (w *World) Post(fd int, messages []byte) {
+	if d := w.kernel.at(int32(fd)); d != nil && d.kind == pipeOut {
+		r := &w.kernel.files[d.peer]
+		r.pipe = append(r.pipe, messages...)
+	}
+}
+
+// Close closes a descriptor by other means than the kernel's.
+func (w *World) Close(fd int) {
+	if w.kernel == nil {
+		return
+	}
+	if d := w.kernel.at(int32(fd)); d != nil {
+		if d.kind == socket {
+			d.conn.serverClosed()
+		}
+		w.kernel.forget(int32(fd))
+	}
+}
+
+// Lock is not contended here.
+func (w *World) Lock(string) (int, error) { return -1, nil }
+
+// Journal returns the disk.
+func (w *World) Journal(string) (fs.FS, error) {
+	w.tick()
+	return w.disk, nil
+}
+
+// Word opens the number that readers of the journal look at.
+func (w *World) Word(string) (core.Word, error) { return reached{w}, nil }
+
+// reached holds what readers are told against the account: never more than what is durable.
+type reached struct{ w *World }
+
+// Store takes the position up to which the journal may be told of.
+func (r reached) Store(n uint64) {
+	if n != ^uint64(0) && n > r.w.released() {
+		fail("readers may go up to %d, and %d is durable", n, r.w.released())
+	}
+}
+
+// Close does nothing.
+func (r reached) Close() error { return nil }
+
+// Create makes a file.
+func (w *World) Create(name string, size uint64) (int, bool, error) {
+	w.tick()
+	f, err := w.disk.create(path.Base(name), size)
+	if err != nil {
+		return -1, false, err
+	}
+	return int(w.kernel.open(descriptor{kind: regular, file: f})), true, nil
+}
+
+// Zero fills a file with zeros.
+func (w *World) Zero(fd int, _ bool, from, to uint64) error {
+	w.tick()
+	clear(w.kernel.at(int32(fd)).file.data[from:to])
+	return nil
+}
+
+// Sync makes that durable.
+func (w *World) Sync(fd int) error {
+	w.kernel.at(int32(fd)).file.synced = true
+	w.tick()
+	return nil
+}
+
+// SyncDir makes the directory durable.
+func (w *World) SyncDir(string) error {
+	w.tick()
+	w.disk.syncDir()
+	return nil
+}
+
+// Head reads the first bytes of a file.
+func (w *World) Head(name string, b []byte) (int, error) {
+	f := w.disk.names[path.Base(name)]
+	if f == nil {
+		return 0, fs.ErrNotExist
+	}
+	return copy(b, f.data), nil
+}
+
+// Link gives a file a second name.
+func (w *World) Link(name, to string) error {
+	w.tick()
+	f := w.disk.names[path.Base(name)]
+	if f == nil {
+		return fs.ErrNotExist
+	}
+	w.disk.change(path.Base(to), f)
+	return nil
+}
+
+// Rename gives a file another name.
+func (w *World) Rename(name, to string) error {
+	w.tick()
+	f := w.disk.names[path.Base(name)]
+	if f == nil {
+		return fs.ErrNotExist
+	}
+	c := change{name: path.Base(to), file: f, gone: path.Base(name)}
+	c.apply(w.disk.names)
+	w.disk.changes = append(w.disk.changes, c)
+	w.tick()
+	return nil
+}
+
+// Remove takes a name away.
+func (w *World) Remove(name string) error {
+	w.tick()
+	if w.disk.names[path.Base(name)] == nil {
+		return fs.ErrNotExist
+	}
+	w.disk.change(path.Base(name), nil)
+	return nil
+}
+
+// submitted takes a write into the account and puts it under way.
+func (w *World) submitted(op *ring.Op, file *inode, data []byte) {
+	due := w.now + 20_000 + w.rng.Uint64N(80_000)
+	if w.faults.Slow {
+		due = w.now + w.rng.Uint64N(5_000_000)
+		if w.rng.IntN(50) == 0 {
+			due += 50_000_000
+		}
+	}
+	f := w.disk.write(file, op.At, data, op.Off, op.Tag, due)
+	if w.fails > 0 {
+		if w.fails--; w.fails == 0 && !w.broken.deaf() {
+			f.res = -int32(syscall.EIO)
+			if w.rng.IntN(3) == 0 {
+				f.res = int32(op.Len) / 2 &^ (sector - 1)
+			}
+		}
+	}
+	le := binary.LittleEndian
+	switch data[0] {
+	case journal.KindSegment0:
+		w.begun(data)
+	case journal.KindBlock0:
+		b := block{
+			start: le.Uint64(data[48:]), promise: le.Uint64(data[80:]), seq: le.Uint64(data[112:]),
+			more: le.Uint16(data[18:])&journal.FlagMore != 0, file: file, at: op.At, flight: f,
+		}
+		b.end = b.start + uint64(le.Uint32(data[8:]))
+		before := le.Uint64(data[88:])
+		b.chain = journal.Chain(before, le.Uint32(data[4:]))
+		if end, chain := w.end(); b.start != end || before != chain {
+			fail("a block at %d with chain %x was submitted behind %d with chain %x", b.start, before, end, chain)
+		}
+		w.line = append(w.line, b)
+	default:
+		fail("a write of kind %d", data[0])
+	}
+}
+
+// end is where the journal stands, as far as it was submitted.
+func (w *World) end() (position, chain uint64) {
+	if len(w.line) == 0 {
+		return 0, 0
+	}
+	b := &w.line[len(w.line)-1]
+	return b.end, b.chain
+}
+
+// begun holds the header of a segment against the account. The first of an epoch says what was recovered: a prefix of what
+// was submitted, with everything in it that the venue was told is durable (I4).
+func (w *World) begun(data []byte) {
+	le := binary.LittleEndian
+	epoch, first, chain := le.Uint64(data[32:]), le.Uint64(data[40:]), le.Uint64(data[80:])
+	if epoch == w.epoch {
+		if end, c := w.end(); first != end || chain != c {
+			fail("a segment begins at %d with chain %x behind %d with chain %x", first, chain, end, c)
+		}
+		return
+	}
+	w.epoch = epoch
+	kept := 0
+	for kept < len(w.line) && w.line[kept].end <= first {
+		kept++
+	}
+	had := uint64(0)
+	if kept > 0 {
+		had = w.line[kept-1].chain
+	}
+	if kept == 0 && first != 0 || kept > 0 && (w.line[kept-1].end != first || w.line[kept-1].more) || had != chain {
+		fail("recovered up to %d with chain %x: that is no prefix of what was written", first, chain)
+	}
+	if known := w.released(); first < known {
+		fail("recovered up to %d: everything up to %d was acknowledged", first, known)
+	}
+	w.line = w.line[:kept]
+	w.acked = kept
+	for i := range w.line {
+		w.line[i].flight, w.line[i].durable = nil, true
+	}
+}
+
+// completed takes note that the venue is told of a write's end.
+func (w *World) completed(f *flight) {
+	for i := w.acked; i < len(w.line); i++ {
+		if w.line[i].flight == f {
+			w.line[i].durable, w.line[i].flight = true, nil
+			break
+		}
+	}
+	for w.acked < len(w.line) && w.line[w.acked].durable {
+		w.acked++
+	}
+}
+
+// released is the position up to which the venue may have acknowledged.
+func (w *World) released() uint64 {
+	for i := w.acked; i > 0; i-- {
+		if b := &w.line[i-1]; !b.more {
+			return b.end
+		}
+	}
+	return 0
+}
