@@ -36,6 +36,7 @@ var floors = map[string][]string{
 	"core":          {"snapshot", "gateway", "feed", "engine", "journal", "ring", "replay"},
 	"cmd/matcher":   {"core", "snapshot", "relay", "feed", "replay", "client", "client/feed", "client/market", "engine", "book", "journal", "ring", "wire/ouch", "wire/soupbin", "wire/itch", "replay/npy"},
 	"tests/twin":    {"engine"},
+	"tests/sim":     {"core", "replay", "journal", "ring", "wire/ouch", "wire/soupbin", "tests/twin"},
 }
 
 // outside is who may import which module beside the standard library: each dependency has one home.

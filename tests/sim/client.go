@@ -126,8 +126,11 @@ func (c *client) mishap() bool {
 
 // away forgets the connection. It comes back at once, or later, perhaps too late for its orders.
 func (c *client) away() {
-	c.conn, c.live = nil, false
 	c.back = c.r.w.now
+	if !c.live {
+		c.back += 5_000_000 // it was turned away: all places are taken
+	}
+	c.conn, c.live = nil, false
 	if !c.r.draining && c.rng.IntN(2) == 0 {
 		c.back += c.rng.Uint64N(2 * clientTimeout)
 	}

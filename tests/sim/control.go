@@ -19,7 +19,6 @@ const (
 	Checksum            // torn blocks get a good checksum
 	Promise             // blocks promise nothing
 	Runs                // a run of blocks whose end is missing counts as whole
-	Fence               // the new epoch's header is not there, so that what was dropped is no longer fenced off
 	Sessions            // after work was lost, clients are told that the session is the same
 	Disconnects         // the venue never learns that a peer is gone
 	FailStop            // a write that failed counts as done
@@ -30,9 +29,12 @@ const (
 // String returns the name of a control, as -control takes it.
 func (c Control) String() string {
 	return [...]string{
-		"none", "durability", "checksum", "promise", "runs", "fence", "sessions", "disconnects", "failstop", "shortsends",
+		"none", "durability", "checksum", "promise", "runs", "sessions", "disconnects", "failstop", "shortsends",
 	}[c]
 }
+
+// patience is within how many seeds the loss must be noticed.
+func (c Control) patience() uint64 { return 60 }
 
 func (c Control) deaf() bool { return c == Disconnects }
 
@@ -52,6 +54,17 @@ func (c Control) toClient(id [10]byte) [10]byte {
 }
 
 const crcAt, chainAt, promiseAt, flagsAt, positionAt = 4, 88, 80, 18, 48
+
+// keep copies the disk before undo rewrites it for a start that must be refused all the same.
+func (c Control) keep(d *disk) map[*inode][]byte {
+	kept := map[*inode][]byte{}
+	if c == Promise {
+		for _, f := range d.names {
+			kept[f] = slices.Clone(f.data)
+		}
+	}
+	return kept
+}
 
 // undo takes a protection away from what a crash left on the disk.
 func (c Control) undo(d *disk) {
@@ -165,11 +178,11 @@ func (c Control) needs(f *Faults, report *Report) {
 	switch c {
 	case Sessions:
 		report.Async = true
-	case Durability, Checksum, Runs, Fence, Disconnects, FailStop, ShortSends, Promise:
+	case Durability, Checksum, Runs, Disconnects, FailStop, ShortSends, Promise:
 		report.Async = false
 	}
 	switch c {
-	case Durability, Checksum, Runs, Fence, Sessions:
+	case Durability, Checksum, Runs, Sessions:
 		f.Power = true
 	case Promise:
 		f.Flips = true

@@ -228,7 +228,7 @@ func (k *Kernel) sendNow(op *ring.Op, d *descriptor, done []ring.Completion) []r
 	switch {
 	case errno != 0:
 		return append(done, ring.Completion{Tag: op.Tag, Res: -int32(errno)})
-	case n == int(op.Len):
+	case n == int(op.Len), k.w.broken == ShortSends:
 		return done
 	case n == 0:
 		return append(done, ring.Completion{Tag: op.Tag, Res: -int32(syscall.EAGAIN)})
@@ -322,7 +322,7 @@ func (k *Kernel) landed(done []ring.Completion) []ring.Completion {
 				panic("sim: the memory of a write was changed while it was in flight")
 			}
 			res := w.res
-			if res == 0 {
+			if res == 0 || k.w.broken == FailStop {
 				res = int32(len(w.data))
 				k.w.completed(w)
 			}

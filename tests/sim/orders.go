@@ -31,6 +31,7 @@ func instruments() []core.Instrument {
 type flow struct {
 	rng   *rand.Rand
 	ref   uint32 // last UserRefNum
+	deep  bool   // orders come to rest, until one takes many of them
 	enter ouch.EnterOrder
 	opts  ouch.Options
 	tags  []byte
@@ -46,7 +47,8 @@ func (f *flow) price(instrument int) uint64 {
 	if f.one(20) {
 		return ouch.MarketPrice
 	}
-	switch n := f.rng.Uint64N(12); instrument {
+	n := f.rng.Uint64N(12)
+	switch instrument {
 	case 3:
 		return 500 * (1 + n%6)
 	default:
@@ -55,8 +57,8 @@ func (f *flow) price(instrument int) uint64 {
 }
 
 func (f *flow) qty() uint32 {
-	if f.one(50) {
-		return 1 + f.rng.Uint32N(1000)
+	if f.one(100) {
+		return 1 + f.rng.Uint32N(4000)
 	}
 	return 1 + f.rng.Uint32N(40)
 }
@@ -64,7 +66,7 @@ func (f *flow) qty() uint32 {
 // next appends a message to b. It returns the UserRefNum that the message uses up, 0 if none.
 func (f *flow) next(b []byte) ([]byte, uint32) {
 	switch p := f.rng.IntN(100); {
-	case p < 62:
+	case p < 62, f.deep && !f.one(8):
 		return f.order(b)
 	case p < 72:
 		return f.replace(b)
@@ -96,6 +98,18 @@ func (f *flow) order(b []byte) ([]byte, uint32) {
 		UserRefNum: f.ref, Side: "BBBSSSTE"[f.rng.IntN(8)], Quantity: f.qty(), Symbol: ouch.Symbol(symbols[i]), Price: f.price(i),
 		TimeInForce: "0000000333466100"[f.rng.IntN(16)], Display: "YYYYYYNA"[f.rng.IntN(8)], Capacity: "APRO"[f.rng.IntN(4)],
 		Sweep: 'N', CrossType: 'N', ClOrdID: ouch.ClOrdID("sim"),
+	}
+	switch {
+	case f.deep && f.one(40):
+		m.Symbol, m.Quantity, m.Price, m.TimeInForce = ouch.Symbol(symbols[0]), 100_000, ouch.MarketPrice, ouch.TIFIOC
+		return m.Append(b), f.ref
+	case f.deep && !f.one(8):
+		m.Symbol, m.TimeInForce, m.Display, m.Quantity = ouch.Symbol(symbols[0]), ouch.TIFDay, ouch.DisplayVisible, 1+f.rng.Uint32N(3)
+		m.Price = 100_000 - 100*(1+f.rng.Uint64N(10))
+		if m.Side != ouch.SideBuy {
+			m.Price = 200_000 - m.Price
+		}
+		return m.Append(b), f.ref
 	}
 	m.Appendage = f.options(m.TimeInForce, m.Quantity, m.Price)
 	return m.Append(b), f.ref

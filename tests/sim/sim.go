@@ -44,6 +44,7 @@ type Options struct {
 	Steps   int     // turns of the venue, crashes left out of the account
 	Calm    bool    // no faults, no crashes: for a measurement
 	Control Control // a protection to do without
+	as      Control // draws the run that this control has, with the protection in place
 }
 
 // Machine is memory that runs, one after the other, use again. Its zero value is ready.
@@ -62,6 +63,8 @@ type Report struct {
 	Events   uint64 // messages that clients sent, and that they were given for the first time
 	Turns    int
 	Torn     uint64 // sectors
+	Runs     int    // blocks that went on in the next
+	Hash     uint64 // of state and messages at the end
 	Faults   Faults
 	Async    bool
 }
@@ -125,7 +128,8 @@ func newRun(m *Machine, o Options) *run {
 	if o.Calm {
 		f, r.report.Async, r.burst, r.mishaps, r.pace = Faults{}, false, 32, 1<<30, 0
 	}
-	o.Control.needs(&f, &r.report)
+	deep := rng.IntN(4) == 0 || max(o.Control, o.as) == Runs
+	max(o.Control, o.as).needs(&f, &r.report)
 	r.report.Faults = f
 	w := &World{
 		rng: rng, faults: f, broken: o.Control, disk: newDisk(rng, m), machine: m, wall: 1_764_063_000_000_000_000, nap: 1_000_000,
@@ -136,9 +140,12 @@ func newRun(m *Machine, o Options) *run {
 		w.nap = 20_000_000
 	}
 	r.w = w
-	r.cfg = r.config()
+	r.cfg = r.config(deep)
 	for i := range members {
 		r.clients = append(r.clients, newClient(r, fmt.Sprint("U", i), o.Seed<<8|uint64(i)))
+	}
+	for _, c := range r.clients {
+		c.flow.deep = deep && !o.Calm
 	}
 	if f.Hostile {
 		r.rogue = &rogue{r: r, rng: rand.New(rand.NewPCG(o.Seed, 666))}
@@ -147,12 +154,15 @@ func newRun(m *Machine, o Options) *run {
 }
 
 // config is a small venue: what takes memory is small, so that a life is short.
-func (r *run) config() core.Config {
+func (r *run) config(deep bool) core.Config {
 	c := core.Config{
 		World: r.w, Listen: "sim", Journal: "sim", Block: 4096 << r.rng.IntN(3), CPU: core.NoCPU,
 		MaxOrders: 256, MaxUsers: members + 1, MaxSessions: 16, StreamMemory: 8 << 20,
 		LoginTimeout: 100 * time.Millisecond, ClientTimeout: time.Duration(clientTimeout), Heartbeat: 50 * time.Millisecond,
 		RecoveryGrace: time.Duration(grace), Instruments: instruments(),
+	}
+	if deep {
+		c.Block = 4096 // a command that takes many orders needs more than one
 	}
 	c.Segment = int64(c.Block) * int64(4+r.rng.IntN(8))
 	if r.o.Calm {
@@ -279,6 +289,7 @@ func (r *run) flip() {
 	at := b.at + r.rng.Uint64N(b.end-b.start)
 	bit := byte(1) << r.rng.IntN(8)
 	b.file.data[at] ^= bit
+	kept := r.o.Control.keep(w.disk)
 	r.o.Control.undo(w.disk)
 	writes := w.disk.writes
 	w.fuse = 0
@@ -289,6 +300,9 @@ func (r *run) flip() {
 	}
 	if w.disk.writes != writes || len(w.disk.changes) != 0 {
 		fail("the disk was changed by a start that was refused: %v", err)
+	}
+	for f, data := range kept {
+		copy(f.data, data)
 	}
 	b.file.data[at] ^= bit
 	r.report.Refused++
@@ -344,9 +358,13 @@ func (r *run) around() {
 
 // request makes up what an operator asks.
 func (r *run) request() *core.Request {
-	q := &core.Request{Verb: core.Verb(1 + r.rng.IntN(3)), Symbol: symbols[r.rng.IntN(len(symbols))], Reason: [4]byte{'S', 'I', 'M', ' '}}
-	if r.rng.IntN(4) == 0 {
-		q.Verb, q.User = core.CancelFor, fmt.Sprint("U", r.rng.IntN(members))
+	verb := []core.Verb{core.Status, core.Halt, core.Resume, core.Resume, core.CancelFor, core.Kick}[r.rng.IntN(6)]
+	q := &core.Request{Verb: verb, Symbol: symbols[r.rng.IntN(len(symbols))], Reason: [4]byte{'S', 'I', 'M', ' '}}
+	switch verb {
+	case core.Status:
+		q.Symbol = ""
+	case core.CancelFor, core.Kick:
+		q.Symbol, q.User = "", fmt.Sprint("U", r.rng.IntN(members))
 	}
 	return q
 }

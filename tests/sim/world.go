@@ -55,6 +55,7 @@ type World struct {
 	epoch  uint64
 	chance uint64
 	fails  int // ticks until a write fails
+	runs   int // blocks submitted that go on in the next
 }
 
 // block is what the account knows of a block.
@@ -294,6 +295,9 @@ func (w *World) submitted(op *ring.Op, file *inode, data []byte) {
 			fail("a block at %d with chain %x was submitted behind %d with chain %x", b.start, before, end, chain)
 		}
 		w.line = append(w.line, b)
+		if b.more {
+			w.runs++
+		}
 	default:
 		fail("a write of kind %d", data[0])
 	}
@@ -328,11 +332,11 @@ func (w *World) begun(data []byte) {
 	if kept > 0 {
 		had = w.line[kept-1].chain
 	}
-	if kept == 0 && first != 0 || kept > 0 && (w.line[kept-1].end != first || w.line[kept-1].more) || had != chain {
-		fail("recovered up to %d with chain %x: that is no prefix of what was written", first, chain)
-	}
 	if known := w.released(); first < known {
 		fail("recovered up to %d: everything up to %d was acknowledged", first, known)
+	}
+	if kept == 0 && first != 0 || kept > 0 && (w.line[kept-1].end != first || w.line[kept-1].more) || had != chain {
+		fail("recovered up to %d with chain %x: that is no prefix of what was written", first, chain)
 	}
 	w.line = w.line[:kept]
 	w.acked = kept
