@@ -2,7 +2,7 @@ package market
 
 import "math/bits"
 
-// index finds orders by their reference: open addressing with linear probing, at most three quarters full. An entry is 8
+// index finds orders by their reference: open addressing with linear probing, at most half full, so that most are found where they are looked for first. An entry is 8
 // bytes, so that a line of cache holds eight: 32 bits of the reference's hash, which also say where the entry belongs, and
 // the order, which has the whole reference. Removing moves what stands behind the hole back instead of marking it, so the
 // table never fills with the dead.
@@ -36,7 +36,7 @@ func (x *index) find(orders []order, ref uint64) (slot, at uint32) {
 // insert adds an entry at the place that find returned for a reference that is not there.
 func (x *index) insert(ref uint64, slot, at uint32) {
 	x.entries[at] = entry{hash(ref), slot}
-	if x.used++; 4*x.used > 3*len(x.entries) {
+	if x.used++; 2*x.used > len(x.entries) {
 		x.grow(x.used)
 	}
 }
@@ -62,7 +62,7 @@ func (x *index) remove(hole uint32) {
 // grow makes room for more than n references.
 func (x *index) grow(n int) {
 	old := x.entries
-	size := bits.Len(uint(n + n/2))
+	size := bits.Len(uint(2 * n))
 	x.entries = make([]entry, 1<<size)
 	x.shift = uint8(32 - size)
 	mask := uint32(len(x.entries) - 1)

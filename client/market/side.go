@@ -42,30 +42,30 @@ func (s side) key(price uint32) uint32 {
 }
 
 // near is how many steps from the best one are looked at one by one.
-const near = 8
+const near = 4
 
 // find returns the place of a key, or where it belongs.
 func (l *ladder) find(key uint32) (int, bool) {
-	n := len(l.steps)
-	stop := max(n-near, 0)
-	for i := n; i > stop; i-- {
-		switch at := l.steps[i-1].key; {
+	steps := l.steps
+	n := len(steps)
+	for i := n; i > max(n-near, 0); i-- {
+		switch at := steps[i-1].key; {
 		case at == key:
 			return i - 1, true
 		case at < key:
 			return i, false
 		}
 	}
-	low, high := 0, stop
+	low, high := 0, max(n-near, 0)
 	for low < high {
 		middle := int(uint(low+high) >> 1)
-		if l.steps[middle].key < key {
+		if steps[middle].key < key {
 			low = middle + 1
 		} else {
 			high = middle
 		}
 	}
-	return low, low < n && l.steps[low].key == key
+	return low, low < n && steps[low].key == key
 }
 
 // level returns the level of a price, which it makes if it is not there.

@@ -142,6 +142,18 @@ func TestSendArguments(t *testing.T) {
 	}
 }
 
+// TestSendTellsWhy: why the server closed a connection is what it said last.
+func TestSendTellsWhy(t *testing.T) {
+	addr := fake(t, func(c net.Conn) {
+		admit(c)
+		_, _ = c.Write(soupbin.AppendDebug(nil, "the user has logged in again elsewhere"))
+	})
+	o := matcher("", []string{"MATCHER_KEY=canary"}, "send", "query", "--user", "A", "--to", addr, "--timeout", "5s")
+	if o.code != exitConnection || !strings.Contains(o.stderr, "error E5004: "+addr+" as A: the connection was lost\n  why   the server said: the user has logged in again elsewhere\n") {
+		t.Error(o)
+	}
+}
+
 func TestSendConnectionFaults(t *testing.T) {
 	wait := func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 	refuse := func(reason byte) func(net.Conn) {

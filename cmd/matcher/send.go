@@ -172,7 +172,7 @@ func (s *sending) one(ctx context.Context, build builder) error {
 		return err
 	}
 	if err := conn.conn.Send(build(next)); err != nil {
-		return s.login.fault(err)
+		return conn.fault(err)
 	}
 	if _, err := conn.roundTrip(ctx); err != nil {
 		return err

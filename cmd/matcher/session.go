@@ -148,6 +148,16 @@ func (l login) fault(err error) error {
 	return &fault{Code: "E5006", What: fmt.Sprintf("%s: %v", l.addr, err), cause: err}
 }
 
+// fault explains an error of this connection, in the venue's own words where it gave any before it closed.
+func (s *session) fault(err error) error {
+	explained := s.login.fault(err)
+	var f *fault
+	if why := s.conn.Debug(); why != "" && errors.As(explained, &f) && f.Code == "E5004" {
+		f.Why = "the server said: " + why
+	}
+	return explained
+}
+
 // keyFrom finds the key of a single user: a file, or the environment. Never an argument: those are public.
 func keyFrom(e *env, file string) (string, error) {
 	if file != "" {

@@ -10,8 +10,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"matcher/client/market"
 	"matcher/wire/itch"
@@ -179,14 +181,15 @@ func TestSameBytes(t *testing.T) {
 	}
 }
 
-// BenchmarkBuild: a made day with few and with many live orders, and -file. The ratio is that of the market's time to the
-// time of decode.c, run right before it on the same bytes.
+// BenchmarkBuild: made days with few and with many live orders, and -file. Like decode.c, which runs right before it on the
+// same bytes, it takes the time of the fastest pass: what others do on the machine only ever adds to it. The ratio is that of
+// the two.
 func BenchmarkBuild(b *testing.B) {
 	type input struct {
 		name string
 		data []byte
 	}
-	inputs := []input{{"live=1k", day(1_000_000, 1000)}, {"live=100k", day(1_000_000, 100_000)}}
+	inputs := []input{{"live=1k", day(50_000, 1000)}, {"live=100k", day(400_000, 100_000)}}
 	if *file != "" {
 		data, err := os.ReadFile(*file)
 		if err != nil {
@@ -196,19 +199,24 @@ func BenchmarkBuild(b *testing.B) {
 	}
 	for _, in := range inputs {
 		b.Run(in.name, func(b *testing.B) {
-			floor, _, _ := decode(b, in.data, 20)
+			floor, _, _ := decode(b, in.data, 200)
 			m := market.New(1000) // it grows to what the day needs
 			n := build(b, m, in.data)
+			var passes []float64
 			b.ReportAllocs()
 			b.ResetTimer()
-			for b.Loop() {
+			for range b.N {
+				start := time.Now()
 				build(b, m, in.data)
+				passes = append(passes, float64(time.Since(start).Nanoseconds())/float64(n))
 			}
-			ns := float64(b.Elapsed().Nanoseconds()) / float64(b.N) / float64(n)
-			b.ReportMetric(ns, "ns/message")
-			b.ReportMetric(1e3/ns, "M/s")
+			slices.Sort(passes)
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(passes[0], "ns/message")
+			b.ReportMetric(passes[len(passes)/2], "median-ns/message")
+			b.ReportMetric(1e3/passes[0], "M/s")
 			b.ReportMetric(floor, "C-ns/message")
-			b.ReportMetric(ns/floor, "times-C")
+			b.ReportMetric(passes[0]/floor, "times-C")
 		})
 	}
 }
