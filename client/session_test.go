@@ -207,6 +207,21 @@ func TestCostIsExact(t *testing.T) {
 	}
 }
 
+// TestCostCarries: the lower half runs over into the upper one, and back.
+func TestCostCarries(t *testing.T) {
+	r := record{Order: Order{Leaves: 10}, fills: new([]fill)}
+	for match := range uint64(3) {
+		r.execute(fillOf(1, 3, 1<<63+1, match))
+	}
+	if got := r.Cost().String(); got != "83010348331692982281" {
+		t.Error(got)
+	}
+	r.bust(1)
+	if got := r.Cost().String(); got != "55340232221128654854" {
+		t.Error(got)
+	}
+}
+
 // lossy is a venue whose first connection is lost when order 1 of 4 is answered, order 2 only journaled, and 3 and 4 not
 // received: its second connection is asked for what was missed.
 func lossy(t *testing.T, then func(*desk)) string {

@@ -78,6 +78,7 @@ func TestWindow(t *testing.T) {
 		{"again", 1, []*datagram{packet(1, 4), packet(1, 4), packet(5, 7), packet(5, 7)}, 4, 4, 5, false},
 		{"overlaps", 1, []*datagram{packet(1, 4), packet(2, 6), packet(8, 12), packet(5, 9)}, 12, 0, 0, false},
 		{"the longer of two", 1, []*datagram{packet(3, 4), packet(3, 6), packet(1, 3)}, 6, 0, 0, false},
+		{"the shorter of two", 1, []*datagram{packet(3, 6), packet(3, 4), packet(1, 3)}, 6, 0, 0, false},
 		{"inside of another", 1, []*datagram{packet(3, 9), packet(5, 6), packet(1, 3)}, 9, 0, 0, false},
 		{"a heartbeat tells", 1, []*datagram{packet(1, 4), control(6, 0)}, 4, 4, 6, false},
 		{"an older heartbeat", 1, []*datagram{packet(1, 4), control(2, 0)}, 4, 0, 0, false},
