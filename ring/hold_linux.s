@@ -1,0 +1,1 @@
+// Empty: it lets the compiler accept functions whose bodies are in package runtime (hold_linux.go).
