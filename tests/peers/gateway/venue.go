@@ -36,7 +36,6 @@ type server struct {
 	mu     sync.Mutex
 	stderr []string
 	ended  chan struct{}
-	stdout strings.Builder
 }
 
 // start runs a program and waits until it says that it listens; that line may hold its port.
