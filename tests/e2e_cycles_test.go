@@ -3,6 +3,7 @@ package tests
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -29,6 +30,9 @@ type trader struct {
 	mu   sync.Mutex // of seen: the test looks at how far we are
 	seen [][]byte
 }
+
+// killCycles is how often the server is killed: go test ./tests -run TestKillCycles -cycles 1000 -timeout 1h
+var killCycles = flag.Int("cycles", 20, "kills of TestKillCycles")
 
 // batch is how many orders a trader has under way.
 const batch = 16
@@ -107,6 +111,11 @@ func (c *trader) read(conn *client.Conn) bool {
 		}
 		c.open = c.open[1:]
 	}
+	var j ouch.Rejected
+	if j.Decode(m.Payload) == nil {
+		c.fault = fmt.Errorf("%s: order %d is rejected with %#x", c.user, j.UserRefNum, j.Reason)
+		return false
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seen = append(c.seen, bytes.Clone(m.Payload))
@@ -124,12 +133,15 @@ func (c *trader) count() int {
 // together over all their connections.
 func TestKillCycles(t *testing.T) {
 	rerun := again(t)
-	cycles := 20
+	cycles := *killCycles
 	if testing.Short() {
-		cycles = 3
+		cycles = min(cycles, 3)
 	}
 	users := []string{"ANN", "BEN", "CAT", "DAN"}
 	v := newVenue(t, "0.01", users...)
+	if cycles > 100 { // what rests, and what was told, grows with every one
+		v.env = append(v.env, "MATCHER_CORE_MAX_ORDERS=500000", "MATCHER_CORE_STREAM_MEMORY=1GiB")
+	}
 	s := v.serve()
 	ctx, finish := context.WithCancel(context.Background())
 	defer finish()
