@@ -51,6 +51,8 @@ func verbs() []verb {
 		{"journal", "info|verify|dump|export DIR | diff DIR DIR | dtype", "read a journal, cell by cell; as arrays, text or market data", journalVerb},
 		{"snapshot", "create|ls|verify DIR", "keep the state beside the journal, so that a start need not read all of it", snapshotVerb},
 		{"import", "itch|lobster|csv FILE -o FLOW", "turn public market data into order flow", importVerb},
+		{"generate", "--seed N --model zi|hawkes -o FLOW", "draw order flow by chance, with its statistics", generateVerb},
+		{"report", "DIR -o report.html", "a journal as one page with plots", reportVerb},
 		{"explain", "CODE", "what an error code means and what to do", explainVerb},
 		{"version", "", "print the version", versionVerb},
 	}
