@@ -68,6 +68,7 @@ func (l *loop) submit() {
 			Off: l.files.slots + uint64(b.Slot)*l.files.slotSize,
 			At:  l.files.place(b.Position), Tag: tag(tagBlock, int32(b.Slot)),
 		})
+		l.progress.Store(b.LastSeq)
 	}
 }
 

@@ -27,6 +27,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"matcher/engine"
 	"matcher/feed"
@@ -56,6 +57,8 @@ type Server struct {
 	ended   chan struct{}
 	result  Result
 	err     error
+
+	progress atomic.Uint64 // see Progress
 
 	asking  sync.Mutex  // one operator at a time
 	answers chan Answer // to the one that asks
@@ -123,6 +126,9 @@ func (s *Server) Report() string { return s.report }
 // Nil: it has io_uring, or was told what to use.
 func (s *Server) Refused() error { return s.refused }
 
+// Progress returns the seq of the last command that was handed to the journal, for whoever looks now and then.
+func (s *Server) Progress() uint64 { return s.progress.Load() }
+
 // Run waits until the server has stopped and returns what it leaves behind. The error says why it stopped by itself.
 func (s *Server) Run() (Result, error) {
 	<-s.ended
@@ -160,7 +166,7 @@ var errPanicked = errors.New("core: the venue's thread panicked")
 // the helper's work.
 func (s *Server) open(cfg *Config, byHand bool) (_ *loop, err error) {
 	world := s.pipe.world
-	l := &loop{cfg: cfg, world: world, conns: newConns(cfg.MaxSessions)}
+	l := &loop{cfg: cfg, world: world, progress: &s.progress, conns: newConns(cfg.MaxSessions)}
 	l.desk.answers = s.answers
 	l.files = files{dir: cfg.Journal, current: noFile, spare: noFile, pipe: -1, slotSize: cfg.block()}
 	l.conns.listener = -1

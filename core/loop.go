@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"sync/atomic"
 	"syscall"
 
 	"matcher/engine"
@@ -37,22 +38,23 @@ const (
 
 // loop is one venue at work: the only place where kernel, clock and market meet. All of it belongs to one thread.
 type loop struct {
-	world   World
-	kernel  Kernel
-	engine  *engine.Engine
-	gateway *gateway.Gateway
-	writer  *journal.Writer
-	conns   conns
-	files   files
-	desk    desk
-	past    past
-	passed  []error // why snapshots could not be used
-	feed    *public // nil: off
-	reached Word    // tells readers of the journal how far they may go
-	cfg     *Config
-	known   map[[6]byte]uint16 // users that the journal has
-	lock    int                // descriptor of the journal's lock
-	disk    string             // how the journal is written, for people
+	world    World
+	kernel   Kernel
+	engine   *engine.Engine
+	gateway  *gateway.Gateway
+	writer   *journal.Writer
+	conns    conns
+	files    files
+	desk     desk
+	past     past
+	progress *atomic.Uint64
+	passed   []error // why snapshots could not be used
+	feed     *public // nil: off
+	reached  Word    // tells readers of the journal how far they may go
+	cfg      *Config
+	known    map[[6]byte]uint16 // users that the journal has
+	lock     int                // descriptor of the journal's lock
+	disk     string             // how the journal is written, for people
 
 	ops  []ring.Op         // for the next turn
 	done []ring.Completion // of this turn

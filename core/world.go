@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"matcher/ring"
+	"matcher/snapshot"
 )
 
 // World is the machine that a venue runs on, as far as the loop's Kernel is not it: clock, chance, files, sockets. All of
@@ -137,7 +138,7 @@ func (m *machine) Journal(dir string) (fs.FS, error) {
 			return nil, fmt.Errorf("core: journal: %w", err)
 		}
 	}
-	return os.DirFS(dir), nil
+	return snapshot.Files(dir), nil
 }
 
 func (m *machine) Word(path string) (Word, error) {

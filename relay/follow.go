@@ -14,6 +14,7 @@ import (
 	"matcher/feed"
 	"matcher/journal"
 	"matcher/replay"
+	"matcher/snapshot"
 	"matcher/wire/ouch"
 )
 
@@ -78,7 +79,7 @@ func (f *reader) open(ctx context.Context) error {
 		d, err := os.Open(filepath.Join(f.cfg.Journal, "durable"))
 		if err == nil {
 			f.durable = d
-			if f.journal, err = replay.Open(os.DirFS(f.cfg.Journal)); err == nil {
+			if f.journal, err = replay.Open(snapshot.Files(f.cfg.Journal)); err == nil {
 				break
 			}
 			_ = d.Close()

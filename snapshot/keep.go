@@ -69,7 +69,7 @@ func archive(dir, to string, oldest *Info) (moved []string, err error) {
 		if all[n].Segment >= oldest.State.Segment || all[n+1].FirstSeq > oldest.Day {
 			break
 		}
-		if err := os.MkdirAll(to, 0o755); err != nil {
+		if err := errors.Join(os.MkdirAll(to, 0o755), point(dir, to)); err != nil {
 			return moved, fmt.Errorf("snapshot: archive: %w", err)
 		}
 		file := journal.SegmentName(all[n].Segment)

@@ -18,7 +18,7 @@
 //	file.go      pages of cells with a checksum each: State
 //	streams.go   pieces of streams: what a Take writes; history.go: what a start reads of them
 //	take.go      Take
-//	keep.go      what is deleted, what is archived
+//	keep.go      what is deleted, what is archived; files.go: a journal whose segments lie in two places
 package snapshot
 
 import (

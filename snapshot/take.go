@@ -48,9 +48,11 @@ const liveTries = 5
 // reading the journal, of writing the files, or ring.ErrLocked if another Take is under way. Nothing is changed then.
 func Take(ctx context.Context, t *Taking) (*Taken, error) {
 	dir := filepath.Join(t.Journal, Dir)
-	if _, err := journal.OpenRest(os.DirFS(t.Journal)); err != nil {
+	r, err := journal.OpenRest(os.DirFS(t.Journal))
+	if err != nil {
 		return nil, err // nothing is made where there is no journal
 	}
+	_ = r.Close() // it was only read
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("snapshot: %w", err)
 	}
@@ -59,7 +61,7 @@ func Take(ctx context.Context, t *Taking) (*Taken, error) {
 		return nil, fmt.Errorf("snapshot: %w", err)
 	}
 	defer func() { _ = syscall.Close(lock) }() // and the lock with it
-	w := &taking{Taking: t, ctx: ctx, files: os.DirFS(t.Journal)}
+	w := &taking{Taking: t, ctx: ctx, files: Files(t.Journal)}
 	defer w.clean()
 	if err := w.begin(); err != nil {
 		return nil, err
@@ -94,6 +96,7 @@ type taking struct {
 	engine  *engine.Engine
 	view    *feed.Public
 	memory  []byte
+	session [10]byte // before the Day at work
 	streams *streamsWriter
 	at      journal.Anchor
 	taken   Taken
@@ -158,8 +161,8 @@ func (w *taking) run() error {
 			return err
 		}
 		w.taken.Replayed++
-		if cmd.Kind == engine.KindDay && cmd.Day().Event == 'S' {
-			w.taken.Info.Day = cmd.Seq
+		if cmd.Kind == engine.KindDay && cmd.Day().Event == 'S' && cmd.Day().Session != w.session {
+			w.taken.Info.Day = cmd.Seq // a day that opens again goes on
 		}
 		w.streams.deliver(cmd, events)
 		w.memory = w.view.Append(w.memory[:0], cmd, events, true)
@@ -169,7 +172,13 @@ func (w *taking) run() error {
 	}
 }
 
-func (w *taking) before(cmd *engine.Command) { w.memory = w.view.Before(w.memory[:0], cmd) }
+func (w *taking) before(cmd *engine.Command) {
+	w.memory = w.view.Before(w.memory[:0], cmd)
+	if cmd.Kind == engine.KindDay {
+		day, _ := w.engine.Today()
+		w.session = day.Session
+	}
+}
 
 // again opens the journal anew behind what was executed. What was found wrong stays wrong if nothing was executed yet.
 func (w *taking) again(found error) error {
@@ -192,7 +201,8 @@ func (w *taking) again(found error) error {
 // write writes both files, under other names than they will have.
 func (w *taking) write() error {
 	for n := w.first; n <= w.at.State.Segment; n++ { // what was read is durable before a snapshot speaks of it
-		if err := syncFile(filepath.Join(w.Journal, journal.SegmentName(n))); err != nil {
+		err := syncFile(filepath.Join(w.Journal, journal.SegmentName(n)))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // archived ones are
 			return err
 		}
 	}

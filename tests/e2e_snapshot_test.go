@@ -26,6 +26,7 @@ func TestSnapshotStart(t *testing.T) {
 	rerun := again(t)
 	users := []string{"ANN", "BEN", "CAT", "DAN"}
 	v := newVenue(t, "0.01", users...)
+	v.env = append(v.env, "MATCHER_JOURNAL_SNAPSHOT_EVERY=1000", "MATCHER_JOURNAL_SNAPSHOT_KEEP=2")
 	s := v.serve()
 	ctx, finish := context.WithCancel(context.Background())
 	defer finish()
@@ -39,13 +40,18 @@ func TestSnapshotStart(t *testing.T) {
 			traders[i].run(ctx)
 		}()
 	}
-	for range 3 {
-		v.traded(s, traders, 3000)
-		t.Log(strings.TrimSpace(v.must(0, "snapshot", "create", v.journal(), "--keep", "2")))
+	v.traded(s, traders, 1500)
+	t.Log(strings.TrimSpace(v.must(0, "snapshot", "create", v.journal())))
+	for start := time.Now(); len(v.snapshotFiles(".streams")) < 3; { // the third begins where the second ended, which is gone
+		v.traded(s, traders, 100)
+		if time.Since(start) > 2*patience {
+			t.Fatalf("the server takes no snapshots: %s", s.err)
+		}
 	}
-	v.traded(s, traders, 1000)
+	v.traded(s, traders, 300)
 	addr := s.addr
 	s.kill()
+	v.env = append(v.env, "MATCHER_JOURNAL_SNAPSHOT_EVERY=0")
 	s = v.launch("--listen", addr)
 	if err := s.await(); err != nil {
 		t.Fatal(err)

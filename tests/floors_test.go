@@ -29,7 +29,7 @@ var floors = map[string][]string{
 	"replay":          {"engine", "book", "journal", "wire/itch", "wire/ouch", "replay/npy"},
 	"replay/npy":      {},
 	"replay/generate": {"replay", "engine", "book"},
-	"relay":           {"feed", "replay", "engine", "journal", "wire/soupbin", "wire/ouch", "wire/mold"},
+	"relay":           {"snapshot", "feed", "replay", "engine", "journal", "wire/soupbin", "wire/ouch", "wire/mold"},
 	"client":          {"wire/soupbin", "wire/ouch"},
 	"client/market":   {"wire/itch"},
 	"client/feed":     {"client", "wire/itch", "wire/mold"},

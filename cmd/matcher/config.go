@@ -26,6 +26,8 @@ type config struct {
 
 	relay relay.Config
 
+	keeper keeper // what it says of snapshots
+
 	base string // directory that paths of the file are relative to
 	text []instrumentText
 }
@@ -36,7 +38,7 @@ const defaultConfig = "matcher.toml"
 // defaults are the values of everything that a configuration does not mention.
 func defaults() *config {
 	return &config{
-		relay: relayDefaults(),
+		relay: relayDefaults(), keeper: keeper{every: 10_000_000, keep: 2},
 		users: "users.toml", secret: "secret.key", like: account{onDrop: "false", limits: [...]string{"0", "0", "0", "100"}},
 		core: core.Config{
 			Listen: "127.0.0.1:9001", Journal: "data", Segment: 256 << 20, CPU: core.AutoCPU, Wait: ring.Adaptive,
@@ -46,6 +48,13 @@ func defaults() *config {
 			Feed: core.Feed{Hops: 1},
 		},
 	}
+}
+
+// snapshots returns what takes the server's snapshots.
+func (c *config) snapshots(e *env) *keeper {
+	k := c.keeper
+	k.journal, k.e = c.core.Journal, e
+	return &k
 }
 
 // setting is one key: how to take its value. path: the value is a path, relative to where it was written.
@@ -76,6 +85,9 @@ func serverSettings() []setting {
 		{"journal.dir", true, func(c *config, s string) *unfit { return setPath(&c.core.Journal, s) }},
 		{"journal.durability", false, setDurability},
 		{"journal.segment", false, setSegment},
+		{"journal.snapshot_every", false, func(c *config, s string) *unfit { return setCount(&c.keeper.every, s, 0, 1<<40) }},
+		{"journal.snapshot_keep", false, func(c *config, s string) *unfit { return setCount(&c.keeper.keep, s, 1, 1000) }},
+		{"journal.archive", true, func(c *config, s string) *unfit { return setPath(&c.keeper.archive, s) }},
 		{"session.login_timeout", false, func(c *config, s string) *unfit {
 			return setDuration(&c.core.LoginTimeout, s, 10*time.Millisecond, time.Minute)
 		}},

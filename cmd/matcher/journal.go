@@ -16,6 +16,7 @@ import (
 
 	"matcher/engine"
 	"matcher/journal"
+	"matcher/snapshot"
 )
 
 // journalVerb reads a journal cell by cell, and executes nothing.
@@ -75,7 +76,7 @@ func journalVerb(ctx context.Context, e *env, args []string) error {
 	case "diff":
 		return diffJournals(ctx, e, dir, words[2], *asJSON)
 	}
-	r, err := journal.Open(os.DirFS(dir))
+	r, err := journal.Open(snapshot.Files(dir))
 	if err != nil {
 		if said := (&reading{e: e, asJSON: *asJSON && words[0] != "dump"}).damage(err); said != nil {
 			return said
@@ -301,8 +302,23 @@ func (r *reading) verify() error {
 	if note := tornNote(r.journal.Torn()); note != "" {
 		text += note + "\n"
 	}
+	text += r.elsewhere()
 	_, err = io.WriteString(r.e.Stdout, text)
 	return err
+}
+
+// elsewhere says which segments were read in an archive, if any were.
+func (r *reading) elsewhere() string {
+	to := snapshot.Archived(r.dir)
+	rest, err := journal.OpenRest(os.DirFS(r.dir))
+	if to == "" || err != nil {
+		return ""
+	}
+	_ = rest.Close() // it was only read
+	if rest.First() == 1 {
+		return ""
+	}
+	return fmt.Sprintf("archived: segments 1 to %d lie in %s; a start needs none of them while there is a snapshot\n", rest.First()-1, to)
 }
 
 // info prints what a journal is and where it ends.

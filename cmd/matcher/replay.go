@@ -17,6 +17,7 @@ import (
 	"matcher/journal"
 	"matcher/replay"
 	"matcher/replay/npy"
+	"matcher/snapshot"
 )
 
 // replaying is one run of matcher replay.
@@ -192,7 +193,7 @@ func (r *replaying) journal(ctx context.Context) error {
 	if r.depth > 0 && r.symbol == "" {
 		return &fault{Code: "E4003", What: "--depth needs a symbol: a journal can hold several", Fix: "matcher replay " + quoteAll([]string{r.name}) + " --depth 10 --symbol AAPL"}
 	}
-	j, err := replay.Open(os.DirFS(r.name))
+	j, err := replay.Open(snapshot.Files(r.name))
 	if err != nil {
 		var damage *journal.Damage
 		if r.asJSON && errors.As(err, &damage) {

@@ -56,7 +56,9 @@ func serveVerb(ctx context.Context, e *env, args []string) error {
 		say(e, "note: nobody may log in yet; matcher user add NAME, then start again")
 	}
 	say(e, fmt.Sprintf("ready: listen %s, journal %s, durability %s; %s", s.Addr(), c.core.Journal, durabilityName(c.core.Durability), s.Report()))
+	kept := c.snapshots(e).start(s)
 	result, err := s.Run()
+	kept()
 	if err != nil {
 		return serverFault(&c.core, err)
 	}

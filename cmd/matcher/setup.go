@@ -33,6 +33,9 @@ dir = "data"
 durability = "sync"            # sync: an answer leaves when its order is safe on disk | written: when it is written, which a
                                # power cut may undo | async: at once, which any crash may undo
 segment = "256MiB"             # size of a journal file
+snapshot_every = 10_000_000    # commands between two snapshots, from which a start goes on; 0: none
+snapshot_keep = 2              # older ones are deleted
+# archive = "archive"          # segments of earlier days that all kept snapshots cover are moved there; without it they stay
 
 [session]
 login_timeout = "1s"           # from the connection to the login

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"matcher/engine"
 	"matcher/replay"
+	"matcher/snapshot"
 )
 
 // findTrade reads a trade and both its owners from a journal: the engine remembers no dead orders, so whoever breaks a trade
@@ -30,7 +30,7 @@ func findTrade(ctx context.Context, dir string, match uint64) (*tradeRow, error)
 // executedTrade executes the journal up to the trade: its events say whose orders they were. It returns the number of the
 // command too.
 func executedTrade(ctx context.Context, dir string, match uint64) (*tradeRow, uint64, error) {
-	j, err := replay.Open(os.DirFS(dir))
+	j, err := replay.Open(snapshot.Files(dir))
 	if err != nil {
 		return nil, 0, err
 	}
@@ -63,7 +63,7 @@ func ownerOf(ev *engine.Event) ownerRow {
 // completeTrade executes the journal once more, to its end: the ClOrdIDs stand where the orders were accepted, and behind the
 // trade stands whether another day began or it was broken before.
 func completeTrade(ctx context.Context, dir string, row *tradeRow, seq uint64) error {
-	j, err := replay.Open(os.DirFS(dir))
+	j, err := replay.Open(snapshot.Files(dir))
 	if err != nil {
 		return err
 	}
