@@ -11,6 +11,7 @@ import (
 
 	"matcher/engine"
 	"matcher/journal"
+	"matcher/snapshot"
 )
 
 // cellSource gives the cells of a journal one by one, without blocks, segments, padding and hashes around them.
@@ -24,7 +25,7 @@ type cellSource struct {
 }
 
 func openCells(dir string) (*cellSource, error) {
-	r, err := journal.Open(os.DirFS(dir))
+	r, err := journal.Open(snapshot.Files(dir))
 	if err != nil {
 		return nil, journalFault(dir, err)
 	}

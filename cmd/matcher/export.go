@@ -17,6 +17,7 @@ import (
 	"matcher/journal"
 	"matcher/replay"
 	"matcher/replay/npy"
+	"matcher/snapshot"
 )
 
 // exporting is one run of matcher journal export.
@@ -198,7 +199,7 @@ func (x *exporting) report(rows uint64, instruments []engine.Instrument) error {
 
 // cellRows reads the journal and executes nothing.
 func (x *exporting) cellRows(to func(*npy.Table) error) (*npy.Table, []engine.Instrument, error) {
-	r, err := journal.Open(os.DirFS(x.dir))
+	r, err := journal.Open(snapshot.Files(x.dir))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -304,7 +305,7 @@ func symbolOf(s string) [8]byte { return [8]byte([]byte(fmt.Sprintf("%-8.8s", s)
 
 // execute runs the journal once more, up to the last command that is wanted.
 func (x *exporting) execute(before func(*replay.Journal, *engine.Command), after func(*replay.Journal, *engine.Command, []engine.Event) error) (*replay.Journal, error) {
-	j, err := replay.Open(os.DirFS(x.dir))
+	j, err := replay.Open(snapshot.Files(x.dir))
 	if err != nil {
 		return nil, err
 	}

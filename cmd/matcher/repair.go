@@ -12,6 +12,7 @@ import (
 
 	"matcher/journal"
 	"matcher/ring"
+	"matcher/snapshot"
 )
 
 // repairing is one run of matcher journal repair. It changes a journal in two ways only: it cuts off a torn tail, which no
@@ -55,7 +56,7 @@ func (r *repairing) run() error {
 
 // endOf reads a journal to its end, with all checks of a server that starts.
 func endOf(dir string) (journal.Torn, bool, error) {
-	j, err := journal.Open(os.DirFS(dir))
+	j, err := journal.Open(snapshot.Files(dir))
 	for err == nil {
 		_, err = j.Next()
 	}
