@@ -3,7 +3,7 @@ package core
 // inbox holds what was received and is not worked off yet: a queue for each connection, and the connections that have
 // something, in the order of their turns. Those of which something has come go first, each up to sessionCredit packets in a
 // turn of the loop. What such a go leaves over makes a connection one that has much: those share heavyCredit packets of each
-// turn, and go round. So one that floods delays the others by that, however much it sends and however many do. Bytes of a
+// turn, and go round, as long as the journal has room to spare. So one that floods delays the others by that, however much it sends and however many do. Bytes of a
 // connection, and its end behind them, stay in order; between connections the journal says what the order was.
 //
 // Memory is what the kernel fills: a connection that holds too many buffers is not received from until it holds few, so that
@@ -103,9 +103,6 @@ func (in *inbox) list(n int32) {
 		in.light.push(n)
 	}
 }
-
-// waiting says whether a connection has its turn to come.
-func (in *inbox) waiting() bool { return in.light.n+in.heavy.n != 0 }
 
 // done ends the go of the first connection of some. What it still has waits for its next turn among others.
 func (in *inbox) done(of, next *turns) {

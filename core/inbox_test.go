@@ -42,7 +42,7 @@ func TestInbox(t *testing.T) {
 			}
 			want[n] = want[n][1:]
 		case 2:
-			if in.light.n != len(light) || in.heavy.n != len(heavy) || in.waiting() != (len(light)+len(heavy) != 0) {
+			if in.light.n != len(light) || in.heavy.n != len(heavy) {
 				t.Fatalf("%d and %d wait, want %d and %d", in.light.n, in.heavy.n, len(light), len(heavy))
 			}
 			of, list := &in.light, &light
@@ -242,6 +242,37 @@ func testHeavyShare(t *testing.T, backend Backend) {
 	if changes < len(loud)*times/heavyCredit/2 {
 		t.Errorf("their turns changed %d times", changes)
 	}
+}
+
+// TestFloodLeavesRoomInTheJournal: a flood that is faster than the disk waits for it; others do not.
+func TestFloodLeavesRoomInTheJournal(t *testing.T) { onEach(t, testFloodLeavesRoomInTheJournal) }
+
+func testFloodLeavesRoomInTheJournal(t *testing.T, backend Backend) {
+	var disk *slowDisk
+	c := configOn(t, backend)
+	c.Durability = Async
+	c.kernel = func(arena uint64) (Kernel, error) {
+		k, err := newMachine(&Config{Backend: backend}).Kernel(arena)
+		disk = &slowDisk{Kernel: k}
+		return disk, err
+	}
+	s := open(t, c)
+	loud, quiet := flooder(t, s, "U0"), dial(t, s, "U1", 0)
+	quiet.settle()
+	disk.shut.Store(true)
+	_ = loud.SetWriteDeadline(time.Now().Add(2 * time.Second))
+	for err := error(nil); err == nil; { // until it is not read any more
+		_, err = loud.Write(flood(10_000))
+	}
+	limit := time.AfterFunc(10*time.Second, func() { _ = quiet.Close() })
+	defer limit.Stop()
+	for range 10 {
+		quiet.order('B', 1, 900_000, '0')
+		quiet.settle() // answered while the disk stands still
+	}
+	disk.shut.Store(false)
+	stop(t, s)
+	verify(t, c.Journal)
 }
 
 // TestLoginWaitsForWhatCameBefore: a login that takes over a session comes behind everything that arrived on it before.

@@ -165,8 +165,9 @@ func (l *loop) clock() {
 func (l *loop) wait() ring.Wait {
 	w := ring.Wait{Policy: l.cfg.Wait, DiskBusy: l.cfg.Durability != Async && l.writer.InFlight() != 0}
 	room := l.writer.Room()
+	in := &l.conns.inbox
 	reads := room && !l.blocked && !l.ready()
-	if l.more || len(l.held) != 0 || l.conns.inbox.waiting() && reads {
+	if l.more || len(l.held) != 0 || (in.light.n != 0 || in.heavy.n != 0 && l.roomy()) && reads {
 		return w
 	}
 	until := min(l.mono+idleWait, l.service)
@@ -221,7 +222,7 @@ func (l *loop) work() {
 			return
 		}
 	}
-	for credit := heavyCredit; credit > 0 && in.heavy.n != 0; {
+	for credit := heavyCredit; credit > 0 && in.heavy.n != 0 && l.roomy(); {
 		done, goOn := l.serve(in.heavy.first(), credit)
 		if done != 0 || goOn {
 			in.done(&in.heavy, &in.heavy)
@@ -231,6 +232,12 @@ func (l *loop) work() {
 		}
 		credit -= max(1, done)
 	}
+}
+
+// roomy says whether the journal has room to spare: the last half of the last block is not for those that have much, or a
+// flood that is as fast as the disk would make everybody wait for it.
+func (l *loop) roomy() bool {
+	return l.writer.Free() > 0 || uint64(l.writer.Size()) < l.files.slotSize/2
 }
 
 // serve works off packets of a connection, up to a number. It returns how many it did; false: nothing more can be done in
@@ -363,7 +370,7 @@ func (l *loop) due() {
 	}
 	if l.mono >= l.service {
 		l.service = l.mono + serviceEvery
-		l.gateway.Service(l.mono, serviceShare, l.blocked || !l.writer.Room() || len(l.conns.starved) != 0)
+		l.gateway.Service(l.mono, serviceShare, l.blocked || !l.writer.Room() || !l.roomy() || len(l.conns.starved) != 0)
 		l.conns.service(l)
 		l.space()
 	}
