@@ -275,3 +275,50 @@ func lines(events []engine.Event) (text string) {
 	}
 	return text
 }
+
+// TestOrderOfMessages: what rests is told behind the executions that it made, and before those that others make then (rule
+// 2.7); a replaced order is told to be gone before its successor trades, and its place is taken by `U` only if that did not
+// (rule 13).
+func TestOrderOfMessages(t *testing.T) {
+	v := newVenue()
+	for _, c := range twin.Setup(200) {
+		v.apply(&c)
+	}
+	event := func(kind uint8, order uint64, flags uint8, shown uint32) engine.Event {
+		return engine.Event{Kind: kind, Flags: flags, Instrument: 1, User: 1, Side: 'B', Qty: 5, Leaves: 5, Order: order, Price: 100_000, Display: 'Y', Shown: shown}
+	}
+	replaced := func(flags uint8, shown uint32) engine.Event {
+		ev := event('U', 9, flags|engine.EventShown, shown)
+		ev.Link = 1
+		return ev
+	}
+	const rests, taker, hidden = engine.EventRests, engine.EventTaker, engine.EventHidden
+	for _, c := range []struct {
+		name, want string
+		events     []engine.Event
+	}{
+		{"rests", "A", []engine.Event{event('A', 9, rests, 5)}},
+		{"trades and rests", "EEA", []engine.Event{
+			event('A', 9, 0, 0), event('E', 3, 0, 0), event('E', 9, taker, 0), event('E', 4, 0, 0), event('E', 9, taker|rests, 5),
+		}},
+		{"rests, then others trade", "AP", []engine.Event{event('A', 9, rests, 5), event('E', 3, hidden, 0), event('E', 4, taker|hidden, 0)}},
+		{"replaced", "U", []engine.Event{replaced(rests, 5)}},
+		{"replaced, then others trade", "UP", []engine.Event{replaced(rests, 5), event('E', 3, hidden, 0), event('E', 4, taker|hidden, 0)}},
+		{"replaced and trades", "DEA", []engine.Event{replaced(0, 0), event('E', 3, 0, 0), event('E', 9, taker|rests, 5)}},
+		{"replaced and all of it trades", "DE", []engine.Event{replaced(0, 0), event('E', 3, 0, 0), event('E', 9, taker, 0)}},
+		{"replaced and cannot stand", "D", []engine.Event{replaced(0, 0), event('C', 9, 0, 0)}},
+	} {
+		cmd := engine.Command{Header: engine.Header{Kind: engine.KindEnter, Time: v.public.Midnight()}}
+		got := ""
+		for b := v.public.Append(nil, &cmd, c.events, true); len(b) != 0; {
+			m, n, err := itch.Next(b)
+			if err != nil || n == 0 {
+				t.Fatal(err)
+			}
+			got, b = got+string(m[0]), b[n:]
+		}
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}

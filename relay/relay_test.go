@@ -264,6 +264,10 @@ func TestRefused(t *testing.T) {
 			}
 		}
 	}
+	trader := client.Options{Addr: v.relay.Addr("dropcopy"), Username: "ALICE", Password: "KEY"}
+	if _, err := client.Dial(context.Background(), trader); !errors.Is(err, client.ErrRejected) {
+		t.Errorf("a trader reads the drop copy: %v", err)
+	}
 	o := client.Options{Addr: v.relay.Addr("itch"), Username: "ALICE", Password: "KEY", Session: "OTHER"}
 	if _, err := client.Dial(context.Background(), o); !errors.Is(err, client.ErrRejected) {
 		t.Errorf("another session: %v", err)
