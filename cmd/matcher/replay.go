@@ -34,15 +34,15 @@ type replaying struct {
 	feed     string // file for the public feed; empty: none
 	text     []byte
 
-	until           uint64 // ns since 1970, 0: no end
-	format, out     string // of a series
-	changes, bbo    bool
-	bars            time.Duration
-	hashEvery       uint64
-	against         string
-	pace            pace
-	insert, serving string
-	remove          uint64
+	until        uint64 // ns since 1970, 0: no end
+	format, out  string // of a series
+	changes, bbo bool
+	bars         time.Duration
+	hashEvery    uint64
+	against      string
+	pace         pace
+	insert       string
+	remove       uint64
 }
 
 // replayVerb executes a journal once more, or rebuilds the book that an ITCH file tells of.
