@@ -2,7 +2,7 @@
 GOLANGCI = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULN   = go run golang.org/x/vuln/cmd/govulncheck@v1.1.4
 
-.PHONY: test check lint race portable demo bench fuzz
+.PHONY: test check lint race portable demo bench fuzz sim
 
 test:
 	go test ./...
@@ -27,6 +27,9 @@ demo:
 bench: # figures of README.md
 	go test ./book ./engine ./journal ./wire/... -run '^$$' -bench . -benchtime 1s
 	go test ./tests -run '^$$' -bench . -benchtime 3s
+
+sim: # SEEDS runs of the venue on a simulated machine (tests/sim), default 100000
+	go test ./tests/sim -run 'TestSim$$' -v -timeout 0 -seeds $(or $(SEEDS),100000)
 
 fuzz: # SECONDS per target, default 10
 	bash tests/fuzz.sh $(or $(SECONDS),10)

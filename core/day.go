@@ -117,7 +117,7 @@ func (l *loop) openDay() {
 		l.ungate()
 	}
 	day, _ := l.engine.Today()
-	l.grace = l.time + uint64(l.cfg.RecoveryGrace)
+	l.grace = l.mono + uint64(l.cfg.RecoveryGrace)
 	l.log(fmt.Sprintf("the trading day %s has begun, %d orders carried", day.Session, l.engine.Open()))
 }
 

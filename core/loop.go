@@ -72,7 +72,7 @@ type loop struct {
 	closed  []gateway.Closed
 	gone    []gateway.Closed // sessions whose end is not journaled yet
 	terms   []engine.Terms   // of instruments 1, 2, ...
-	grace   uint64           // engine time until which users may come back after the start; 0: that is over
+	grace   uint64           // until when users may come back after the start (mono); 0: that is over
 	marks   []gateway.Mark   // of sealed blocks that are not durable
 	sealed  []sealed         // those blocks, oldest first
 	opened  uint64           // when the open block got its first command (mono)
@@ -176,7 +176,7 @@ func (l *loop) wait() ring.Wait {
 		until = min(until, l.mono+at-min(at, l.time))
 	}
 	if l.grace != 0 && passes {
-		until = min(until, l.mono+l.grace-min(l.grace, l.time))
+		until = min(until, max(l.grace, l.mono))
 	}
 	if l.rollAt != 0 && room && !l.ending.under {
 		until = min(until, l.mono+l.rollAt-min(l.rollAt, l.time))
@@ -365,7 +365,7 @@ func (l *loop) due() {
 	if l.rollAt != 0 && l.rollAt <= l.time && l.writer.Room() && l.state == serving && !l.ending.under {
 		l.endDay()
 	}
-	if l.grace != 0 && l.time >= l.grace {
+	if l.grace != 0 && l.mono >= l.grace {
 		l.missing()
 	}
 	if l.mono >= l.service {

@@ -247,7 +247,7 @@ func (l *loop) begin(cfg *Config, f *found) error {
 		l.reached.Store(everything)
 	}
 	l.commands, l.told = 0, 0
-	l.grace = l.time + uint64(cfg.RecoveryGrace)
+	l.grace = l.mono + uint64(cfg.RecoveryGrace)
 	return l.err
 }
 
