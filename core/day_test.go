@@ -324,3 +324,30 @@ func testDayEndsForSlowReaders(t *testing.T, backend Backend) {
 	stop(t, s)
 	verify(t, c.Journal)
 }
+
+// TestDayIsDurableBeforeItIsTold: in async mode too nobody hears of a new session before the disk has it.
+func TestDayIsDurableBeforeItIsTold(t *testing.T) {
+	disk := &slowDisk{}
+	c := config(t)
+	c.Durability = Async
+	c.kernel = func(arena uint64) (_ Kernel, err error) {
+		disk.Kernel, err = newMachine(&Config{Backend: PortableBackend}).Kernel(arena)
+		return disk, err
+	}
+	s := open(t, c)
+	a := dial(t, s, "U0", 1)
+	a.settle()
+	disk.shut.Store(true)
+	ask(t, s, Request{Verb: EndDay})
+	a.until('S') // the end of the day; End of Session may wait for the disk
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	if b, err := client.Dial(ctx, client.Options{Addr: s.Addr(), Username: "U0", Password: "KEY", Sequence: 1}); err == nil {
+		t.Fatalf("session %s was told before it was durable", b.Session())
+	}
+	disk.shut.Store(false)
+	if b := dial(t, s, "U0", 1); b.Session() == a.Session() {
+		t.Fatal("the day goes on")
+	}
+	stop(t, s)
+}
