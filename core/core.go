@@ -187,9 +187,6 @@ func (s *Server) open(cfg *Config, byHand bool) (_ *loop, err error) {
 	if l.feed, err = openFeed(&cfg.Feed); err != nil {
 		return nil, err
 	}
-	if l.reached, err = openDurable(world, cfg.Journal); err != nil {
-		return nil, err
-	}
 	found, err := l.build(cfg)
 	if err != nil {
 		return nil, err
@@ -207,6 +204,10 @@ func (s *Server) open(cfg *Config, byHand bool) (_ *loop, err error) {
 	l.files.helper = newHelper(world, cfg.Journal, uint64(cfg.Segment), s.pipe.post, byHand)
 	l.past.start(cfg.MaxSessions, s.pipe.post, byHand)
 	l.listenPipe()
+	// Only now: a start that is refused leaves every file as it was.
+	if l.reached, err = openDurable(world, cfg.Journal); err != nil {
+		return nil, err
+	}
 	if err := l.begin(cfg, found); err != nil {
 		return nil, err
 	}

@@ -59,7 +59,6 @@ type Uring struct {
 
 	fd        int
 	thread    int
-	held      bool // the processor of the Go scheduler is held: see hold
 	params    setupParams
 	rings     []byte // mapping of both rings
 	sqeMemory []byte // mapping of the submission entries
@@ -112,18 +111,13 @@ func (u *Uring) Turn(ops []Op, done []Completion, w Wait) ([]Completion, error) 
 	if w.Policy == Block && w.Until > 0 && len(done) == before {
 		start, sleep = time.Now(), time.Duration(w.Until)
 	}
-	if sleep == 0 && w.Policy != Block {
-		u.hold()
+	if done, err = u.submit(done, sleep); err != nil || len(done) > before || w.Until <= 0 {
+		return done, err
 	}
-	done, err = u.submit(done, sleep)
-	if err == nil && len(done) == before && w.Until > 0 {
-		if sleep == 0 {
-			start = time.Now() // not before: a busy loop finds completions without it
-		}
-		done, err = u.wait(done, w, start)
+	if sleep == 0 {
+		start = time.Now() // not before: a busy loop finds completions without it
 	}
-	u.letGo()
-	return done, err
+	return u.wait(done, w, start)
 }
 
 // wait returns as soon as something has completed, or w.Until after start.
@@ -144,11 +138,6 @@ func (u *Uring) wait(done []Completion, w Wait, start time.Time) ([]Completion, 
 			return done, nil
 		}
 		sleep := time.Duration(0)
-		if past >= spin || past%(holdFor+breakFor) >= holdFor {
-			u.letGo()
-		} else {
-			u.hold()
-		}
 		if past >= spin {
 			sleep = until - past
 		} else if !u.watch(w.DiskBusy) {

@@ -1,1 +1,0 @@
-// Empty: it lets the compiler accept functions whose bodies are in package runtime (hold_linux.go).
