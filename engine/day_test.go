@@ -73,18 +73,36 @@ func TestInstrumentChangesBetweenDays(t *testing.T) {
 		told   []string
 		depth  []Level
 	}{
-		{"nothing but a limit", func(d *Instrument, x *Terms) { d.MaxQty, x.MaxPegs = 50, 5 },
-			[]string{"A1", "A2", "A3", "A4", "A5", "A6", "A7"}, []Level{{1_000_000, 30, 2}, {1_000_100, 37, 2}, {1_100_000, 40, 1}}},
-		{"a finer tick", func(d *Instrument, _ *Terms) { d.Tick = 50 },
-			[]string{"A1", "A2", "A3", "A4", "A5", "A6", "A7"}, []Level{{1_000_000, 30, 2}, {1_000_100, 37, 2}, {1_100_000, 40, 1}}},
-		{"a coarser tick", func(d *Instrument, _ *Terms) { d.Tick, d.MaxPrice = 1000, 1_999_999_000 },
-			[]string{"A1", "A2", "A3", "A4", "A5", "A6", "A7", "C3", "C4", "C6"}, []Level{{1_000_000, 30, 2}, {1_100_000, 40, 1}}},
-		{"a lower maximum", func(d *Instrument, _ *Terms) { d.MaxPrice = 1_050_000 },
-			[]string{"A1", "A2", "A3", "A4", "A5", "A6", "A7", "C7"}, []Level{{1_000_000, 30, 2}, {1_000_100, 37, 2}}},
-		{"other units", func(d *Instrument, _ *Terms) { d.PriceDecimals = 3 },
-			[]string{"A1", "A2", "A3", "A4", "A5", "A6", "A7", "C1", "C2", "C3", "C4", "C5", "C6", "C7"}, nil},
-		{"shares", func(d *Instrument, x *Terms) { d.Policy, x.TopPercent = PolicyProRata, 50 },
-			[]string{"A1", "A2", "A3", "A4", "A5", "A6", "A7"}, []Level{{1_000_000, 30, 2}, {1_000_100, 37, 2}, {1_100_000, 40, 1}}},
+		{
+			"nothing but a limit", func(d *Instrument, x *Terms) { d.MaxQty, x.MaxPegs = 50, 5 },
+			[]string{"A1", "A2", "A3", "A4", "A5", "A6", "A7"},
+			[]Level{{1_000_000, 30, 2}, {1_000_100, 37, 2}, {1_100_000, 40, 1}},
+		},
+		{
+			"a finer tick", func(d *Instrument, _ *Terms) { d.Tick = 50 },
+			[]string{"A1", "A2", "A3", "A4", "A5", "A6", "A7"},
+			[]Level{{1_000_000, 30, 2}, {1_000_100, 37, 2}, {1_100_000, 40, 1}},
+		},
+		{
+			"a coarser tick", func(d *Instrument, _ *Terms) { d.Tick, d.MaxPrice = 1000, 1_999_999_000 },
+			[]string{"A1", "A2", "A3", "A4", "A5", "A6", "A7", "C3", "C4", "C6"},
+			[]Level{{1_000_000, 30, 2}, {1_100_000, 40, 1}},
+		},
+		{
+			"a lower maximum", func(d *Instrument, _ *Terms) { d.MaxPrice = 1_050_000 },
+			[]string{"A1", "A2", "A3", "A4", "A5", "A6", "A7", "C7"},
+			[]Level{{1_000_000, 30, 2}, {1_000_100, 37, 2}},
+		},
+		{
+			"other units", func(d *Instrument, _ *Terms) { d.PriceDecimals = 3 },
+			[]string{"A1", "A2", "A3", "A4", "A5", "A6", "A7", "C1", "C2", "C3", "C4", "C5", "C6", "C7"},
+			nil,
+		},
+		{
+			"shares", func(d *Instrument, x *Terms) { d.Policy, x.TopPercent = PolicyProRata, 50 },
+			[]string{"A1", "A2", "A3", "A4", "A5", "A6", "A7"},
+			[]Level{{1_000_000, 30, 2}, {1_000_100, 37, 2}, {1_100_000, 40, 1}},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			v, told := days(t, test.change, asks()...)

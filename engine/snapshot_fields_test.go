@@ -21,14 +21,16 @@ func TestSnapshotFields(t *testing.T) {
 			"turn out fills plan unsettled stopQueue scratch settling throttled", // the last is a figure for people
 		},
 		{
-			instrument{}, "state last top watch def given next",
+			instrument{},
+			"state last top watch def given next",
 			"book tick inverse maxPrice maxQty careful watching tops hashed terms", "unsettled anchor anchorTurn",
 		},
 		{user{}, "last0 disabled sent last def paid", "base rare hashed first tail lastTerm open most interval stops mostStops", ""},
 		{order{}, "reference ref used flags instrument user idx side", "next prev", ""},
 		{name{}, "clOrdID capacity tif", "", ""},
 		{
-			cold{}, "entry expire limit stop trail offset reserve floor random refreshes slices minimum group aiqGroup aiq trigger priceType",
+			cold{},
+			"entry expire limit stop trail offset reserve floor random refreshes slices minimum group aiqGroup aiq trigger priceType",
 			"next prev", "_",
 		},
 		{watch{}, "bid ask mid", "pegs mids pegCount stopCount pending moves", "leads"},

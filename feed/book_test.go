@@ -43,7 +43,7 @@ func (s *shadow) take(framed []byte) (n uint64, err error) {
 	for len(framed) != 0 {
 		m, size, err := itch.Next(framed)
 		if err != nil || size == 0 {
-			return n, fmt.Errorf("%d bytes that are no message: %v", len(framed), err)
+			return n, fmt.Errorf("%d bytes that are no message: %w", len(framed), err)
 		}
 		if err := s.message(m); err != nil {
 			return n, fmt.Errorf("message %d (%c): %w", s.next+1, m[0], err)

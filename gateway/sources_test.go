@@ -50,8 +50,14 @@ func TestPerSource(t *testing.T) {
 		from string
 		want bool
 	}{
-		{"10.0.0.1", true}, {"10.0.0.1", true}, {"10.0.0.1", false}, {"10.0.0.2", true}, {"fd00::1", true}, {"fd00::2:1", true},
-		{"fd00::3", false}, {"fd00:0:0:1::1", true},
+		{"10.0.0.1", true},
+		{"10.0.0.1", true},
+		{"10.0.0.1", false},
+		{"10.0.0.2", true},
+		{"fd00::1", true},
+		{"fd00::2:1", true},
+		{"fd00::3", false},
+		{"fd00:0:0:1::1", true},
 	} {
 		if got := r.g.Open(int32(c), netip.MustParseAddr(test.from), 0); got != test.want {
 			t.Errorf("connection %d, from %s: %v", c, test.from, got)

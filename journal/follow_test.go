@@ -12,7 +12,7 @@ import (
 func TestBelow(t *testing.T) {
 	seed := testSeed(t)
 	for i := range uint64(60) {
-		r := newRig(seed+i, 1+int(i%4), uint64(4+i%9)*BlockUnit, 1, 2, 1, 1, 2)
+		r := newRig(seed+i, 1+int(i%4), (4+i%9)*BlockUnit, 1, 2, 1, 1, 2)
 		in, err := Open(r.files)
 		if err != nil {
 			t.Fatal(err)

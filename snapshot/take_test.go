@@ -273,7 +273,6 @@ func TestTakeArchive(t *testing.T) {
 	r.trade(500)
 	taken := r.take(to)
 	if len(taken.Archived) == 0 || taken.Archived[0] != journal.SegmentName(1) {
-
 		t.Fatalf("archived: %v", taken.Archived)
 	}
 	for n := dayBegan; n <= r.head.Segment; n++ {

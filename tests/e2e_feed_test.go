@@ -415,8 +415,11 @@ func (b *broadcaster) requested(want []byte) {
 		t.Errorf("one message: %+v, %v", p.Header, ok)
 	}
 	for _, h := range []mold.Header{
-		{Session: session, Sequence: 0, Count: 1}, {Session: session, Sequence: next, Count: 1}, {Session: session, Sequence: 1},
-		{Session: [10]byte{'X'}, Sequence: 1, Count: 1}, {Session: [10]byte([]byte("          ")), Sequence: 1, Count: 1},
+		{Session: session, Sequence: 0, Count: 1},
+		{Session: session, Sequence: next, Count: 1},
+		{Session: session, Sequence: 1},
+		{Session: [10]byte{'X'}, Sequence: 1, Count: 1},
+		{Session: [10]byte([]byte("          ")), Sequence: 1, Count: 1},
 	} {
 		if p, ok := ask(h, 20*time.Millisecond); ok {
 			t.Errorf("%+v was answered by %+v", h, p.Header)

@@ -47,7 +47,7 @@ func venue(t testing.TB, serve ...func(conn net.Conn, l soupbin.Login)) string {
 }
 
 func accept(conn net.Conn, number uint64) {
-	_, _ = conn.Write(soupbin.AppendLoginAccepted(nil, &soupbin.Accepted{Session: [10]byte(session), Sequence: number}))
+	_, _ = conn.Write(soupbin.AppendLoginAccepted(nil, &soupbin.Accepted{Session: session, Sequence: number}))
 }
 
 func say(conn net.Conn, messages ...[]byte) {

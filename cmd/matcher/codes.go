@@ -120,7 +120,6 @@ from an argument, which every process on the machine can read.`},
 		{"E4104", exitConfig, "a value in the configuration cannot be used", `The key, the value and what would be right are given. Values come from the file, then from the environment (MATCHER_CORE_WAIT
 for core.wait), then from flags; the error says which one it was.`},
 		{"E4105", exitConfig, "a value in the configuration is out of range", `The key, the value and its limits are given.`},
-		{"E4106", exitConfig, "the configuration asks for something this version does not have", `It is refused rather than accepted and ignored. Take the key out.`},
 		{"E4107", exitConfig, "something is defined twice in the configuration", `Symbols and user names are unique.`},
 		{"E4108", exitConfig, "the file of users cannot be used", `It is TOML with a [[user]] block per user: name, firm, hash. 'matcher user add NAME' writes it.`},
 		{"E4109", exitConfig, "the file with the secret cannot be used", `It holds 32 random bytes and must be readable by its owner only (mode 0600): with it and the file of users, keys could be

@@ -64,7 +64,7 @@ type setting struct {
 	set  func(c *config, text string) *unfit
 }
 
-// unfit says why a value cannot be used; code is E4104, E4105 or E4106, fix a value that can.
+// unfit says why a value cannot be used; code is E4104 or E4105, fix a value that can.
 type unfit struct{ code, why, fix string }
 
 // settings is the table of all keys outside of [[instrument]].
@@ -243,8 +243,6 @@ func (w entry) fault(u *unfit) *fault {
 	switch u.code {
 	case "E4105":
 		verdict = "is out of range"
-	case "E4106":
-		verdict = "is not in this version"
 	case "E4107":
 		verdict = "is there already"
 	case "E4110":
@@ -260,8 +258,6 @@ func quoted(s string) string {
 	}
 	return fmt.Sprintf("%q", s)
 }
-
-func later(why string) *unfit { return &unfit{code: "E4106", why: why} }
 
 // environment collects MATCHER_SECTION_KEY for every key of the table. Other variables are left alone, since a scheduler may
 // set some of its own (MATCHER_PORT), except one that is nearly a key of ours.

@@ -85,7 +85,7 @@ func (in *inserted) command(e *engine.Engine) (*engine.Command, bool, error) {
 		return nil, false, nil
 	}
 	def := e.Instruments()[index]
-	price := uint64(engine.MarketPrice)
+	price := engine.MarketPrice
 	if in.price != "market" {
 		var err error
 		if price, err = units(in.price, def.PriceDecimals); err != nil {

@@ -223,7 +223,11 @@ func userList(e *env, args []string) error {
 func (a *account) text() string {
 	text := a.firm
 	for _, part := range [...]struct{ key, value string }{
-		{"role", a.role}, {"self_match", a.match}, {"self_level", a.level}, {"self_group", strconv.Itoa(int(a.group))}, {"cancel_on_disconnect", a.onDrop},
+		{"role", a.role},
+		{"self_match", a.match},
+		{"self_level", a.level},
+		{"self_group", strconv.Itoa(int(a.group))},
+		{"cancel_on_disconnect", a.onDrop},
 		{"allow", a.allow},
 	} {
 		if part.value != "" && part.value != "0" {

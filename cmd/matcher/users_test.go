@@ -160,8 +160,10 @@ func TestUserAccounts(t *testing.T) {
 		like account
 		want core.User
 	}{
-		{"ALICE", account{onDrop: "false", limits: [4]string{"1", "2", "3", "4"}}, core.User{Name: "ALICE", Firm: "ALFA", OnDrop: true, SelfMatch: 'D', SelfLevel: 2, SelfGroup: 1234, Limits: core.Limits{OpenOrders: 500, Rate: 1000, Burst: 50},
-			Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}}},
+		{"ALICE", account{onDrop: "false", limits: [4]string{"1", "2", "3", "4"}}, core.User{
+			Name: "ALICE", Firm: "ALFA", OnDrop: true, SelfMatch: 'D', SelfLevel: 2, SelfGroup: 1234, Limits: core.Limits{OpenOrders: 500, Rate: 1000, Burst: 50},
+			Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+		}},
 		{"BOB", account{onDrop: "true", limits: [4]string{"1", "2", "3", "4"}}, core.User{Name: "BOB", Limits: core.Limits{OpenOrders: 1, Stops: 2, Rate: 3, Burst: 4}}},
 		{"CAROL", account{onDrop: "true"}, core.User{Name: "CAROL", OnDrop: true}},
 		{"CAROL", account{onDrop: "false", limits: [4]string{"", "", "0", "4"}}, core.User{Name: "CAROL"}},

@@ -113,8 +113,13 @@ func (w *watching) prepare() (err error) {
 		flag, addr string
 		may        bool // be empty
 	}{
-		{"to", w.login.addr, false}, {"itch", w.itch, w.feed != ""}, {"feed", w.feed, true}, {"requests", w.requests, true},
-		{"glimpse", w.glimpse, true}, {"reference", w.reference, true}, {"dropcopy", w.dropcopy, true},
+		{"to", w.login.addr, false},
+		{"itch", w.itch, w.feed != ""},
+		{"feed", w.feed, true},
+		{"requests", w.requests, true},
+		{"glimpse", w.glimpse, true},
+		{"reference", w.reference, true},
+		{"dropcopy", w.dropcopy, true},
 	} {
 		if _, _, err := net.SplitHostPort(a.addr); err != nil && (a.addr != "" || !a.may) {
 			return &fault{Code: "E4004", What: fmt.Sprintf("--%s: %q is no address", a.flag, a.addr), Why: "an address is host:port", Fix: "--" + a.flag + " 127.0.0.1:9001"}
@@ -153,7 +158,9 @@ func (w *watching) configured() error {
 		to   *string
 		addr string
 	}{
-		{"to", &w.login.addr, c.core.Listen}, {"itch", &w.itch, c.relay.ITCH}, {"requests", &w.requests, c.relay.Requests},
+		{"to", &w.login.addr, c.core.Listen},
+		{"itch", &w.itch, c.relay.ITCH},
+		{"requests", &w.requests, c.relay.Requests},
 		{"glimpse", &w.glimpse, c.relay.Glimpse},
 	} {
 		if !w.fs.Changed(a.flag) {

@@ -25,7 +25,7 @@ type Stats struct {
 type gathered struct {
 	tick, rate                 float64
 	commands, enters, cancels  int
-	was, first                 float64
+	was                        float64
 	spread, touch, both        float64 // integrals over time
 	last                       [2]engine.Level
 	gaps, gapSum, gapSquares   float64
