@@ -164,6 +164,16 @@ func TestBenchCoordinatedOmission(t *testing.T) {
 	}
 }
 
+// TestBenchLateAnswers: answers that come long after the last order was due make a lower rate, not the one that was asked for.
+func TestBenchLateAnswers(t *testing.T) {
+	addr := stalling(t, 50, 500*time.Millisecond)
+	r := benched(t, "--to", addr, "--user", "A", "--first-ref", "1", "--clients", "1", "--rate", "100", "--warmup", "0s",
+		"--for", "600ms", "--mix", "enter=1", "--depth", "100000")
+	if r.All.Answered != 60 || r.PerSecond > 65 {
+		t.Errorf("%d answers, %.0f a second; the last ones came a second after the start", r.All.Answered, r.PerSecond)
+	}
+}
+
 // TestBenchSilence: a venue that never answers is given up, and the run says how it ended.
 func TestBenchSilence(t *testing.T) {
 	addr := fake(t, func(c net.Conn) { admit(c); _, _ = io.Copy(io.Discard, c) })

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
@@ -21,6 +22,7 @@ type found struct {
 	all      uint64      // sent, those that do not count included
 	settled  uint64      // of these: answered, or known never to be
 	worst    int64       // latency since the last line
+	last     int64       // when the last answer that counts came
 
 	crossed    uint64 // messages about orders that were gone when they arrived
 	unmeasured uint64 // of a flow: messages about orders that had another one unanswered, or were gone
@@ -63,6 +65,7 @@ func (f *found) answer(kind benchKind, due, sent, now int64) {
 	f.settled++
 	f.worst = max(f.worst, now-due)
 	if f.counts(due) {
+		f.last = now
 		_ = f.latency[kind].RecordValue(min(max(now-due, 0), longest))
 		_ = f.sending.RecordValue(min(max(now-sent, 0), longest))
 	}
@@ -113,6 +116,7 @@ func gather(b *bench, workers []*benchWorker) *found {
 		all.unanswered += f.unanswered
 		all.unsent += f.unsent
 		all.stalls += f.stalls
+		all.last = max(all.last, f.last)
 	}
 	return &all
 }
@@ -187,7 +191,8 @@ func (b *bench) report(f *found) error {
 		}
 	}
 	r.All, r.Sending, r.Lag = newBenchRow("all", sent, all), newBenchRow("all, from sending", 0, f.sending), newBenchRow("schedule lag", 0, f.lag)
-	r.PerSecond = float64(all.TotalCount()) / b.length.Seconds()
+	// Answers that come when nothing is due any more were late: the time until the last of them counts.
+	r.PerSecond = float64(all.TotalCount()) / max(b.length, time.Duration(f.last)-b.warmup).Seconds()
 	if b.hgrm != "" {
 		if err := writePercentiles(b.hgrm, all); err != nil {
 			return err
