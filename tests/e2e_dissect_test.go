@@ -19,9 +19,7 @@ func (b *broadcaster) wireshark(t testing.TB) {
 		t.Log("no tshark here: the datagrams are not judged by it")
 		return
 	}
-	b.mu.Lock()
-	datagrams := b.datagrams
-	b.mu.Unlock()
+	datagrams := b.recorded()
 	file := b.path("feed.pcap")
 	if err := os.WriteFile(file, capture(datagrams), 0o600); err != nil {
 		t.Fatal(err)

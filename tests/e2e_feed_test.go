@@ -77,6 +77,13 @@ func (b *broadcaster) record() {
 	}
 }
 
+// recorded returns the datagrams so far.
+func (b *broadcaster) recorded() [][]byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.datagrams[:len(b.datagrams):len(b.datagrams)]
+}
+
 // beside starts the relay and waits until it serves.
 func (b *broadcaster) beside() {
 	b.t.Helper()
@@ -279,7 +286,7 @@ func (b *broadcaster) broadcast(flow string, kills int) {
 			t.Errorf("snapshot %d, before message %d of %d, and what follows it make other books", i, p.next, total)
 		}
 	}
-	t.Logf("%d messages in %d datagrams, %d snapshots", total, len(b.datagrams), len(snapshots))
+	t.Logf("%d messages in %d datagrams, %d snapshots", total, len(b.recorded()), len(snapshots))
 	b.requested(want)
 	b.copied(ctx, e.Fills())
 	b.references()
@@ -375,9 +382,8 @@ func (b *broadcaster) requested(want []byte) {
 	}
 	defer func() { _ = conn.Close() }()
 	var session [10]byte
-	b.mu.Lock()
-	copy(session[:], b.datagrams[len(b.datagrams)-1])
-	b.mu.Unlock()
+	datagrams := b.recorded()
+	copy(session[:], datagrams[len(datagrams)-1])
 	buf := make([]byte, 2048)
 	ask := func(h mold.Header, within time.Duration) (p mold.Packet, ok bool) {
 		t.Helper()
