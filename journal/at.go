@@ -22,7 +22,7 @@ var ErrElsewhere = errors.New("journal: no such place in this journal")
 // place lies need not be there and are not looked at. The block before the place is read again: if it is not the one that
 // was there, the error wraps ErrElsewhere. All other errors are those of Open.
 func OpenAt(fsys fs.FS, a *Anchor) (*Reader, error) {
-	r := &Reader{fsys: fsys, openSegment: -1}
+	r := newReader(fsys)
 	if err := r.identifyAll(a.State.Segment); err != nil {
 		_ = r.Close()
 		var d *Damage
@@ -75,7 +75,7 @@ func OpenRest(fsys fs.FS) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{fsys: fsys, openSegment: -1}
+	r := newReader(fsys)
 	if err := r.identifyAll(all[0].number); err != nil {
 		_ = r.Close()
 		return nil, err

@@ -28,7 +28,7 @@ func (r *Reader) Below(limit Position) (*Block, error) {
 		}
 		var bad *errBad
 		if !errors.As(err, &bad) || bad.kind != 0 {
-			return nil, r.finish(failed, err)
+			return nil, r.finish(r.judge(failed, err))
 		}
 		switch {
 		case try == 0:

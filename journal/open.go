@@ -33,7 +33,7 @@ const (
 // Segments at the end of the list that begin with zeros are spares. One that begins with broken bytes, and holds no block,
 // is a header whose write was torn: Torn tells of it. The journal's other files are of no interest.
 func Open(fsys fs.FS) (*Reader, error) {
-	r := &Reader{fsys: fsys, openSegment: -1}
+	r := newReader(fsys)
 	if err := r.identifyAll(1); err != nil {
 		_ = r.Close()
 		return nil, err
@@ -42,13 +42,27 @@ func Open(fsys fs.FS) (*Reader, error) {
 	return r, nil
 }
 
-// identifyAll looks at the segments from a number on.
+func newReader(fsys fs.FS) *Reader { return &Reader{fsys: fsys, openSegment: -1, ahead: readAhead} }
+
+// identifyAll looks at the segments from a number on. Where they do not agree it looks again, until it finds the same twice: a
+// segment may have been begun between the look at its header and the one at its blocks.
 func (r *Reader) identifyAll(first uint32) error {
+	for found := ""; ; r.window = r.window[:0] {
+		err := r.identifyOnce(first)
+		var damage *Damage
+		if !errors.As(err, &damage) || err.Error() == found {
+			return err
+		}
+		found = err.Error()
+	}
+}
+
+func (r *Reader) identifyOnce(first uint32) error {
 	all, err := list(r.fsys)
 	if err != nil {
 		return err
 	}
-	if r.segments = from(all, first); len(r.segments) == 0 {
+	if r.segments, r.used = from(all, first), 0; len(r.segments) == 0 {
 		return missing(first, all[len(all)-1].file)
 	}
 	for i := range r.segments {

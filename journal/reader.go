@@ -24,6 +24,7 @@ type Reader struct {
 	openSegment int     // -1: none
 	window      []byte  // bytes of the open file
 	windowAt    int64   // from here on
+	ahead       int64   // bytes read at once, if blocks are shorter
 
 	blind bool // tests only: believe in no promise
 }
@@ -42,22 +43,33 @@ type errBad struct {
 
 func (e *errBad) Error() string { return e.why }
 
-// readAhead is how many bytes are read at once, if blocks are short.
+// readAhead is Reader.ahead, if no test says otherwise.
 const readAhead = 1 << 20
 
 // Next returns the next block; it is valid until the next call. A run of blocks with FlagMore is handed out only if all
 // of the run is valid. The error is io.EOF at the end of the journal; a *Damage where it cannot be trusted; or, wrapped,
 // what the file system said. Once there is an error it stays.
+//
+// The journal may be one that is being written: its end is then one that it had while Next looked for it.
 func (r *Reader) Next() (*Block, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	next := r.at
-	if failed, err := r.unbroken(&next); err != nil {
-		return nil, r.finish(failed, err)
+	for looked := Position(positionMax); ; {
+		next := r.at
+		failed, err := r.unbroken(&next)
+		if err == nil {
+			r.at = next
+			return &r.block, nil
+		}
+		var damage *Damage
+		if err = r.judge(failed, err); !errors.As(err, &damage) || failed.Position == looked {
+			return nil, r.finish(err)
+		}
+		// What speaks against the place was read after the place was: it may have been written in between, and if it was
+		// durable, as that says, it can be read now.
+		looked, r.window = failed.Position, r.window[:0]
 	}
-	r.at = next
-	return &r.block, nil
 }
 
 // unbroken makes r.block the block at c, and moves c behind it, if all of its run can be read. Where it cannot, it says where.
@@ -77,12 +89,17 @@ func (r *Reader) unbroken(c *cursor) (failed *cursor, err error) {
 	return c, r.read(c) // again: the memory was needed for the rest of the run
 }
 
-// finish ends the reading: c is where the read failed.
-func (r *Reader) finish(c *cursor, err error) error {
+// judge says what it means that the read at c failed.
+func (r *Reader) judge(c *cursor, err error) error {
 	var bad *errBad
 	if errors.As(err, &bad) {
-		err = r.decide(c, bad)
+		return r.decide(c, bad)
 	}
+	return err
+}
+
+// finish ends the reading.
+func (r *Reader) finish(err error) error {
 	r.err = err
 	if closing := r.Close(); closing != nil && errors.Is(r.err, io.EOF) {
 		r.err = closing
@@ -187,7 +204,7 @@ func (r *Reader) view(i int, offset, n int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	want := min(max(n, readAhead), s.size-offset)
+	want := min(max(n, r.ahead), s.size-offset)
 	if int64(cap(r.window)) < want {
 		r.window = make([]byte, want)
 	}

@@ -12,7 +12,6 @@ import (
 	"path"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"matcher/engine"
 	"matcher/feed"
@@ -39,10 +38,6 @@ type Taken struct {
 	Deleted  []string // files of older snapshots
 	Archived []string // segments
 }
-
-// liveTries is how often a reader beside a running venue looks again where the journal seems to be damaged: it may have met a
-// write that was under way.
-const liveTries = 5
 
 // Take takes a snapshot of the journal as far as it is on disk, beside a running venue or without one. The error is that of
 // reading the journal, of writing the files, or ring.ErrLocked if another Take is under way. Nothing is changed then.
@@ -141,23 +136,15 @@ func (w *taking) begin() error {
 // run executes the journal to its end.
 func (w *taking) run() error {
 	w.j.Before(w.before)
-	for tries := 0; ; {
+	for {
 		cmd, events, err := w.j.Next()
-		var damage *journal.Damage
-		switch {
-		case errors.Is(err, io.EOF):
+		if errors.Is(err, io.EOF) {
 			if w.engine.Seq() != w.at.State.Seq {
 				w.at, _ = w.j.Anchor()
 			}
 			return nil
-		case errors.As(err, &damage) && tries < liveTries && w.engine.Limits().MaxOrders != 0:
-			tries++
-			time.Sleep(20 * time.Millisecond)
-			if err := w.again(err); err != nil {
-				return err
-			}
-			continue
-		case err != nil:
+		}
+		if err != nil {
 			return err
 		}
 		w.taken.Replayed++
@@ -178,24 +165,6 @@ func (w *taking) before(cmd *engine.Command) {
 		day, _ := w.engine.Today()
 		w.session = day.Session
 	}
-}
-
-// again opens the journal anew behind what was executed. What was found wrong stays wrong if nothing was executed yet.
-func (w *taking) again(found error) error {
-	if at, ok := w.j.Anchor(); ok {
-		w.at = at
-	}
-	if w.at.State.Seq != w.engine.Seq() || w.at.State.Seq == 0 {
-		return found
-	}
-	_ = w.j.Close() // it was only read
-	j, err := replay.OpenAt(w.files, &w.at, w.engine)
-	if err != nil {
-		return err
-	}
-	w.j = j
-	w.j.Before(w.before)
-	return nil
 }
 
 // write writes both files, under other names than they will have.

@@ -359,7 +359,7 @@ func TestWatch(t *testing.T) {
 	ann.until(t, 'A')
 	book := v.watch(append([]string{"book", "AAPL"}, common...)...)
 	objects := v.watch(append([]string{"book", "--json", "--from-seq", "1", "--depth", "1"}, common...)...)
-	trades := v.watch(append([]string{"trades", "--json"}, common...)...)
+	trades := v.watch(append([]string{"trades", "--json", "--from-seq", "1"}, common...)...) // so that it may begin late
 	datagrams := v.watch("trades", "--feed", to, "--requests", b.addr["requests"], "--reference", b.addr["reference"])
 	orders := v.watch("orders", "--user", "EVE", "--key-file", key, "--to", s.addr, "--from-seq", "1")
 	copies := v.watch("orders", "--json", "--user", "COPY", "--key-file", v.path("copy"), "--dropcopy", b.addr["dropcopy"], "--from-seq", "1")
