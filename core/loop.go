@@ -370,7 +370,8 @@ func (l *loop) due() {
 	}
 	if l.mono >= l.service {
 		l.service = l.mono + serviceEvery
-		l.gateway.Service(l.mono, serviceShare, l.blocked || !l.writer.Room() || !l.roomy() || len(l.conns.starved) != 0)
+		unread := l.blocked || !l.writer.Room() || !l.roomy() || l.ready() || len(l.conns.starved) != 0
+		l.gateway.Service(l.mono, serviceShare, unread)
 		l.conns.service(l)
 		l.space()
 	}

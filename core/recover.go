@@ -44,11 +44,7 @@ func (f *found) String() string {
 // recovered brings engine and gateway to the state that the journal ends with, checking every fill and hash on the way.
 // It changes nothing on the disk.
 func (l *loop) recovered(cfg *Config, gc gateway.Config) (*found, error) {
-	files, err := l.world.Journal(cfg.Journal)
-	if err != nil {
-		return nil, err
-	}
-	j, info, err := l.from(files, gc)
+	j, info, err := l.from(l.world.Journal(cfg.Journal), gc)
 	var damage *journal.Damage
 	if errors.As(err, &damage) && damage.Kind == journal.NoJournal {
 		f := &found{fresh: true, state: journal.State{Epoch: 1}}
@@ -209,6 +205,9 @@ func (l *loop) plan(cfg *Config) error {
 func (l *loop) begin(cfg *Config, f *found) error {
 	l.time = max(l.time, l.engine.Time())
 	l.clock()
+	if err := l.world.Settle(cfg.Journal); err != nil {
+		return err
+	}
 	size := min(firstSegment, uint64(cfg.Segment))
 	for i := len(f.aside) - 1; i > 0; i-- { // the last first, so that no gap can stay behind; the first is replaced below
 		spare, err := prepare(l.world, cfg.Journal, f.state.Segment+1+uint32(i), size, new(atomic.Bool))

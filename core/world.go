@@ -37,9 +37,11 @@ type World interface {
 
 	// Lock takes a directory for this venue until the descriptor is closed; it makes the directory if it is missing.
 	Lock(dir string) (fd int, err error)
-	// Journal returns the files of a directory, all of them durable: a decision must not rest on what a power cut could
-	// still take away.
-	Journal(dir string) (fs.FS, error)
+	// Journal returns the files of a directory.
+	Journal(dir string) fs.FS
+	// Settle makes the segments in a directory durable, behind the last look at them and before the first write: a decision
+	// must not rest on what a power cut could still take away, and writes of a venue that was killed may end meanwhile.
+	Settle(dir string) error
 	// Word opens the number in a file that readers beside the venue look at.
 	Word(path string) (Word, error)
 	// Create makes a file that must not exist yet and reserves its bytes. See ring.OpenDirect.
@@ -122,23 +124,25 @@ func (m *machine) Lock(dir string) (int, error) {
 	return ring.LockDir(dir)
 }
 
-func (m *machine) Journal(dir string) (fs.FS, error) {
+func (m *machine) Journal(dir string) fs.FS { return snapshot.Files(dir) }
+
+func (m *machine) Settle(dir string) error {
 	names, err := filepath.Glob(filepath.Join(dir, "*.mj"))
 	if err != nil {
-		return nil, fmt.Errorf("core: journal: %w", err)
+		return fmt.Errorf("core: journal: %w", err)
 	}
 	for _, name := range names {
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, fmt.Errorf("core: journal: %w", err)
+			return fmt.Errorf("core: journal: %w", err)
 		}
 		err = ring.Fsync(int(f.Fd()))
 		_ = f.Close() // it was only read
 		if err != nil {
-			return nil, fmt.Errorf("core: journal: %w", err)
+			return fmt.Errorf("core: journal: %w", err)
 		}
 	}
-	return snapshot.Files(dir), nil
+	return nil
 }
 
 func (m *machine) Word(path string) (Word, error) {

@@ -30,13 +30,15 @@ type rest struct {
 	records uint64   // cells in intact blocks of later positions
 	promise Position // the greatest durable promise of an intact block
 	end     int64    // offset behind the last byte that is not zero
+	astray  string   // where an intact block lies that belongs to another place, "": nowhere
 }
 
 // decide judges what it means that there is no valid block at c: the end of the journal (io.EOF) or damage.
 //
 // A crash can spoil whatever was being written, in any order, but nothing that was durable: what stands before the end
-// that a later segment names was durable, and so was everything below the promise of an intact block, wherever it lies. And a
-// block that was written whole and changed since (spoilt.go) is no torn write.
+// that a later segment names was durable, and so was everything below the promise of an intact block, wherever it lies. A
+// block that was written whole and changed since (spoilt.go) is no torn write. And no crash puts a whole block into another
+// place than its own: its write went astray, and may have been told as durable.
 func (r *Reader) decide(c *cursor, bad *errBad) error {
 	s := &r.segments[c.segment]
 	found, err := r.search(c)
@@ -65,6 +67,8 @@ func (r *Reader) decide(c *cursor, bad *errBad) error {
 	switch {
 	case !last, c.Position < r.whole, found.promise > c.Position && !r.blind:
 		return damage(s, c, Corrupt, bad.why, found.records)
+	case found.astray != "" && !r.blind:
+		return damage(s, c, Corrupt, bad.why+", and "+found.astray, found.records)
 	}
 	return r.cut(c, found.end)
 }
@@ -109,6 +113,9 @@ func (r *Reader) search(c *cursor) (rest, error) {
 		found.promise = max(found.promise, h.Promise)
 		if h.Position > c.Position {
 			found.records += uint64(h.Count)
+		}
+		if h.Epoch != s.header.Epoch || h.Position != s.header.First+Position(offset-SegmentHeaderSize) {
+			found.astray = fmt.Sprintf("the block of position %d, epoch %d lies at offset %#x", h.Position, h.Epoch, offset)
 		}
 	}
 	return found, nil

@@ -183,6 +183,26 @@ func TestSwappedBlocks(t *testing.T) {
 	}
 }
 
+// The last block, which nobody promises, lies whole in another place: its write went astray and may have been acknowledged.
+func TestAstray(t *testing.T) {
+	r := newRig(5, 1, 1<<16, 1, 1)
+	for range 3 {
+		r.command()
+		r.seal()
+		r.settle()
+	}
+	for place := 3; place < 15; place++ {
+		files := copyFiles(r.files)
+		data := files[SegmentName(1)].Data[SegmentHeaderSize:]
+		copy(data[place*BlockUnit:], r.blocks[2].Bytes)
+		clear(data[2*BlockUnit:][:BlockUnit])
+		d := readAll(files).damage(t)
+		if d.Kind != Corrupt || d.Offset != 3*BlockUnit {
+			t.Errorf("at %d: %v", place, d)
+		}
+	}
+}
+
 // A run that lacks any part of any of its blocks is dropped whole, with what complete commands it began with; the
 // segments that hold nothing but its rest are to be put aside.
 func TestTornRun(t *testing.T) {

@@ -35,6 +35,7 @@ type client struct {
 	used    int    // bytes of the oldest that are no more
 	out     []byte
 	packet  []byte
+	known   uint32 // UserRefNums that the venue has answered, the highest
 	answer  uint32 // NextUserRefNum of the last Query Response on this connection, 0 none
 	cleared uint64 // virtual time when it came back last
 	events  uint64
@@ -172,6 +173,7 @@ func (c *client) again() {
 
 // answered takes note that everything up to a UserRefNum was dealt with.
 func (c *client) answered(ref uint32) {
+	c.known = max(c.known, ref)
 	n := 0
 	for n < len(c.unacked) && c.unacked[n].ref <= ref {
 		c.used += c.unacked[n].size
@@ -213,6 +215,9 @@ func (c *client) read() {
 		}
 	}
 	if over && conn.outAt == len(conn.out) {
+		if c.live && !conn.excused && c.r.w.now-c.heard < clientTimeout/2 {
+			fail("%s: the venue has hung up", c.name)
+		}
 		conn.clientEnd = fin
 		c.away()
 	}
@@ -257,6 +262,7 @@ func (c *client) admitted(payload []byte) {
 		fail("%s: asked for message %d of session %s and gets %d: messages that it was given are lost", c.name, c.asked, a.Session, a.Sequence)
 	}
 	c.session, c.next, c.live = a.Session, a.Sequence, true
+	c.conn.excused = c.r.w.now-c.heard > clientTimeout/2 // it has read that late, and said nothing since
 	c.again()
 	c.cleared = c.r.w.now
 }
@@ -289,6 +295,14 @@ func (c *client) sequenced(m []byte) {
 	case ouch.TypeQueryResponse:
 		c.answer = be.Uint32(m[9:])
 	}
+}
+
+// remembered holds what the venue knows after a start against what it had answered.
+func (c *client) remembered(last uint32) {
+	if c.r.kept && last < c.known {
+		fail("%s: UserRefNum %d was answered, and the venue knows %d only", c.name, c.known, last)
+	}
+	c.known = min(c.known, last)
 }
 
 // hear takes in some of what was on its way when the venue crashed.

@@ -5,6 +5,7 @@ import (
 	"hash/crc32"
 	"slices"
 
+	"matcher/core"
 	"matcher/journal"
 )
 
@@ -23,6 +24,11 @@ const (
 	Disconnects         // the venue never learns that a peer is gone
 	FailStop            // a write that failed counts as done
 	ShortSends          // what a socket did not take is told as sent
+	Position            // blocks do not say where they belong
+	Chain               // blocks do not say what comes before them
+	Fence               // a new epoch does not last before its first block does
+	Syncs               // a sync makes nothing durable
+	Returned            // who has come back after a crash counts as lost when the time for that is over
 	controls
 )
 
@@ -30,11 +36,15 @@ const (
 func (c Control) String() string {
 	return [...]string{
 		"none", "durability", "checksum", "promise", "runs", "sessions", "disconnects", "failstop", "shortsends",
+		"position", "chain", "fence", "syncs", "returned",
 	}[c]
 }
 
 // patience is within how many seeds the loss must be noticed.
 func (c Control) patience() uint64 { return 60 }
+
+// atRest says that a protection is about what happens to the disk while nobody writes to it, and is missed only then.
+func (c Control) atRest() bool { return c == Promise || c == Position || c == Chain }
 
 func (c Control) deaf() bool { return c == Disconnects }
 
@@ -55,34 +65,26 @@ func (c Control) toClient(id [10]byte) [10]byte {
 
 const crcAt, chainAt, promiseAt, flagsAt, positionAt = 4, 88, 80, 18, 48
 
-// keep copies the disk before undo rewrites it for a start that must be refused all the same.
-func (c Control) keep(d *disk) map[*inode][]byte {
-	kept := map[*inode][]byte{}
-	if c == Promise {
-		for _, f := range d.names {
-			kept[f] = slices.Clone(f.data)
-		}
-	}
-	return kept
-}
-
 // undo takes a protection away from what a crash left on the disk.
 func (c Control) undo(d *disk) {
 	switch c {
 	case Checksum:
 		eachBlock(d, seal)
+	case Chain:
+		rechain(d, func([]byte) {})
+	case Position:
+		for _, f := range segments(d) {
+			eachBlockOf(f, func(at int, b []byte) {
+				if le := binary.LittleEndian; le.Uint32(b[crcAt:]) == checksum(b) {
+					le.PutUint64(b[positionAt:], le.Uint64(f[40:])+uint64(at)-journal.SegmentHeaderSize)
+					seal(b)
+				}
+			})
+		}
+	case Fence:
+		unfence(segments(d))
 	case Promise:
-		chain := uint64(0)
-		eachWhole(d, func(header []byte) {
-			binary.LittleEndian.PutUint64(header[80:], chain)
-			seal(header[:journal.SegmentHeaderSize])
-		}, func(b []byte) {
-			le := binary.LittleEndian
-			le.PutUint64(b[promiseAt:], 0)
-			le.PutUint64(b[chainAt:], chain)
-			seal(b)
-			chain = journal.Chain(chain, le.Uint32(b[crcAt:]))
-		})
+		rechain(d, func(b []byte) { binary.LittleEndian.PutUint64(b[promiseAt:], 0) })
 		eachBlock(d, func(b []byte) { // behind the damage
 			if le := binary.LittleEndian; le.Uint32(b[crcAt:]) == checksum(b) {
 				le.PutUint64(b[promiseAt:], 0)
@@ -97,6 +99,37 @@ func (c Control) undo(d *disk) {
 			le.PutUint16(last[flagsAt:], le.Uint16(last[flagsAt:])&^journal.FlagMore)
 			seal(last)
 		}
+	}
+}
+
+// rechain changes every block of the journal and makes chain and checksums of all fit again.
+func rechain(d *disk, change func(b []byte)) {
+	chain := uint64(0)
+	le := binary.LittleEndian
+	eachWhole(d, func(header []byte) {
+		le.PutUint64(header[80:], chain)
+		seal(header[:journal.SegmentHeaderSize])
+	}, func(b []byte) {
+		change(b)
+		le.PutUint64(b[chainAt:], chain)
+		seal(b)
+		chain = journal.Chain(chain, le.Uint32(b[crcAt:]))
+	})
+}
+
+// unfence makes the last segment one that was never begun, if it is the first of its epoch and holds no block.
+func unfence(files [][]byte) {
+	for i := len(files) - 1; i > 0; i-- {
+		f := files[i]
+		if f[0] == 0 {
+			continue
+		}
+		blocks := 0
+		eachBlockOf(f, func(int, []byte) { blocks++ })
+		if le := binary.LittleEndian; blocks == 0 && le.Uint64(f[32:]) != le.Uint64(files[i-1][32:]) {
+			clear(f[:journal.SegmentHeaderSize])
+		}
+		return
 	}
 }
 
@@ -140,10 +173,14 @@ func blockAt(f []byte, at int) []byte {
 // eachBlock visits everything that begins as a block.
 func eachBlock(d *disk, visit func(b []byte)) {
 	for _, f := range segments(d) {
-		for at := journal.SegmentHeaderSize; at < len(f); at += journal.BlockUnit {
-			if b := blockAt(f, at); b != nil {
-				visit(b)
-			}
+		eachBlockOf(f, func(_ int, b []byte) { visit(b) })
+	}
+}
+
+func eachBlockOf(f []byte, visit func(at int, b []byte)) {
+	for at := journal.SegmentHeaderSize; at < len(f); at += journal.BlockUnit {
+		if b := blockAt(f, at); b != nil {
+			visit(at, b)
 		}
 	}
 }
@@ -174,21 +211,29 @@ func eachWhole(d *disk, header, visit func(b []byte)) {
 }
 
 // needs makes sure that a run has what its control is about.
-func (c Control) needs(f *Faults, report *Report) {
+func (c Control) needs(f *Faults, mode *core.Durability) {
 	switch c {
+	case None:
+		return
 	case Sessions:
-		report.Async = true
-	case Durability, Checksum, Runs, Disconnects, FailStop, ShortSends, Promise:
-		report.Async = false
+		*mode = core.Async
+	case Syncs:
+		*mode = core.Written
+	default:
+		*mode = core.Sync
 	}
 	switch c {
-	case Durability, Checksum, Runs, Sessions:
+	case Durability, Checksum, Runs, Sessions, Syncs:
 		f.Power = true
 	case Promise:
 		f.Flips = true
+	case Position, Chain:
+		f.Astray = true
 	case FailStop:
 		f.Broken = true
 	case ShortSends:
 		f.Lazy = true
+	case Fence:
+		f.Late = true
 	}
 }

@@ -24,10 +24,12 @@ type disk struct {
 	lasting map[string]*inode // as a crash leaves them, but for a first part of changes
 	changes []change
 	flight  []*flight
+	cached  []*flight // ended without waiting for the disk's cache: the power may take them, until Sync
 	pool    []*flight
 	machine *Machine
 	full    bool // no space for another file
 	lies    bool // writes are told as durable before they are (a control)
+	forgets bool // Sync does nothing (a control)
 
 	writes uint64
 	torn   uint64 // sectors that a crash left as garbage or as they were
@@ -54,6 +56,8 @@ type flight struct {
 	tag  uint64
 	due  uint64 // virtual time
 	res  int32  // what it ends with, if not its length
+	lazy bool   // it ends in the disk's cache
+	late bool   // its process was killed: nobody is told of its end
 	told bool   // the venue has been told that it has ended (a lie)
 }
 
@@ -119,7 +123,67 @@ func (d *disk) land(i int) {
 		d.tear(w) // an error says nothing about what is on the disk now
 	}
 	d.flight = slices.Delete(d.flight, i, i+1)
-	d.pool = append(d.pool, w)
+	if w.lazy && w.res == 0 {
+		d.cached = append(d.cached, w)
+	} else {
+		d.pool = append(d.pool, w)
+	}
+}
+
+// sync makes durable what lies in the cache of a file.
+func (d *disk) sync(f *inode) {
+	f.synced = true
+	if d.forgets {
+		return
+	}
+	d.uncache(f, func(*flight) {})
+}
+
+// lose does the opposite: the cache of a file, nil of all, is gone, and with it what had not reached the disk by itself.
+func (d *disk) lose(f *inode) {
+	d.uncache(f, func(w *flight) {
+		all := d.rng.IntN(5) == 0
+		for i := 0; i < len(w.data); i += sector {
+			old := w.file.data[w.at+uint64(i):][:min(sector, len(w.data)-i)]
+			switch p := d.rng.IntN(5); {
+			case p == 0 || all:
+				clear(old) // segments are made of zeros
+				d.torn++
+			case p == 1:
+				d.garbage(old)
+				d.torn++
+			}
+		}
+	})
+}
+
+func (d *disk) uncache(f *inode, visit func(w *flight)) {
+	kept := d.cached[:0]
+	for _, w := range d.cached {
+		if f != nil && w.file != f {
+			kept = append(kept, w)
+			continue
+		}
+		visit(w)
+		d.pool = append(d.pool, w)
+	}
+	d.cached = kept
+}
+
+func (d *disk) garbage(b []byte) {
+	for i := range b {
+		b[i] = byte(d.rng.Uint32())
+	}
+}
+
+// lateEnds may let a write of a killed process end while somebody reads.
+func (d *disk) lateEnds() {
+	for i, w := range d.flight {
+		if w.late && d.rng.IntN(16) == 0 {
+			d.land(i)
+			return
+		}
+	}
 }
 
 // tear leaves of a write what chance leaves of it.
@@ -130,9 +194,7 @@ func (d *disk) tear(w *flight) {
 		case 0: // as it was
 			d.torn++
 		case 1:
-			for j := range old {
-				old[j] = byte(d.rng.Uint32())
-			}
+			d.garbage(old)
 			d.torn++
 		default:
 			copy(old, w.data[i:])
@@ -140,10 +202,14 @@ func (d *disk) tear(w *flight) {
 	}
 }
 
-// crash takes the power away, or, gently, only kills the process: then the kernel ends what was begun.
-func (d *disk) crash(gently bool) {
+// crash takes the power away, or, gently, only kills the process: then the kernel ends what was begun, at once or, late, some
+// of it in the next life.
+func (d *disk) crash(gently, late bool) {
 	for i := len(d.flight) - 1; i >= 0; i-- { // the order does not matter: no two overlap
 		switch w := d.flight[i]; {
+		case gently && late && d.rng.IntN(2) == 0:
+			w.late = true
+			continue
 		case gently, w.res == 0 && d.rng.IntN(8) == 0: // all, but nobody was told
 		case d.rng.IntN(5) == 0:
 			w.data, w.res = w.data[:0], -1 // nothing
@@ -151,6 +217,9 @@ func (d *disk) crash(gently bool) {
 			w.res = -1
 		}
 		d.land(i)
+	}
+	if !gently {
+		d.lose(nil)
 	}
 	kept := len(d.changes)
 	if !gently {
@@ -200,14 +269,14 @@ func (d *disk) Open(name string) (fs.File, error) {
 	if f == nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
-	return &reading{name: name, file: f}, nil
+	return &reading{disk: d, name: name, file: f}, nil
 }
 
 // ReadDir lists the directory.
 func (d *disk) ReadDir(string) ([]fs.DirEntry, error) {
 	list := make([]fs.DirEntry, 0, len(d.names))
 	for name, f := range d.names {
-		list = append(list, &reading{name: name, file: f})
+		list = append(list, &reading{disk: d, name: name, file: f})
 	}
 	slices.SortFunc(list, func(a, b fs.DirEntry) int { return bytes.Compare([]byte(a.Name()), []byte(b.Name())) })
 	return list, nil
@@ -215,6 +284,7 @@ func (d *disk) ReadDir(string) ([]fs.DirEntry, error) {
 
 // reading is an open file, and what a directory says of it.
 type reading struct {
+	disk *disk
 	name string
 	file *inode
 	at   int64
@@ -238,6 +308,7 @@ func (r *reading) Read(b []byte) (int, error) {
 }
 
 func (r *reading) ReadAt(b []byte, at int64) (int, error) {
+	r.disk.lateEnds()
 	if at >= int64(len(r.file.data)) {
 		return 0, io.EOF
 	}

@@ -317,7 +317,7 @@ func (k *Kernel) landed(done []ring.Completion) []ring.Completion {
 			i++
 			continue
 		}
-		if !w.told {
+		if !w.told && !w.late {
 			if w.res == 0 && !bytes.Equal(w.data, k.arena[w.off:][:len(w.data)]) {
 				panic("sim: the memory of a write was changed while it was in flight")
 			}
@@ -368,7 +368,7 @@ func (k *Kernel) accept(d *descriptor, done []ring.Completion) []ring.Completion
 		tag := d.inTag
 		d.in = w.rng.IntN(16) != 0
 		done = append(done, ring.Completion{Tag: tag, Res: k.open(descriptor{kind: socket, conn: c}), More: d.in})
-		c.accepted = true
+		c.accepted, c.since = true, w.now
 	}
 	return done
 }

@@ -8,6 +8,8 @@ import "syscall"
 type conn struct {
 	w        *World
 	accepted bool
+	since    uint64 // virtual time when it was
+	excused  bool   // the venue has a reason to end it
 
 	in    []byte // sent by the client, from inAt on not yet read by the server
 	inAt  int
@@ -57,7 +59,7 @@ func (c *conn) ready() (int, syscall.Errno) {
 	switch {
 	case c.clientEnd == reset:
 		return 0, syscall.ECONNRESET
-	case c.serverCut:
+	case c.serverCut, c.w.broken == Returned && c.since < c.w.back && c.w.now > c.w.back:
 		return 0, 0
 	case c.here > c.inAt:
 		return c.here - c.inAt, 0

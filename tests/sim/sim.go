@@ -8,6 +8,7 @@
 //	hostile.go  a peer that sends anything
 //	world.go    core.World, and the account of what the journal must hold
 //	kernel.go   core.Kernel; net.go connections; disk.go the disk
+//	rest.go     what is found changed on the disk when a venue starts
 //	control.go  protections that a run does without, to show that the simulator sees it
 //
 // What is checked, by the names of reliability: nothing acknowledged is lost, and streams go on byte for byte (I1, I2:
@@ -25,10 +26,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"syscall"
 	"time"
 
 	"matcher/core"
-	"matcher/journal"
 )
 
 // Times of the venue, in virtual ns.
@@ -66,7 +67,7 @@ type Report struct {
 	Runs     int    // blocks that went on in the next
 	Hash     uint64 // of state and messages at the end
 	Faults   Faults
-	Async    bool
+	Mode     core.Durability
 }
 
 // run is a run at work.
@@ -80,11 +81,13 @@ type run struct {
 	rogue    *rogue
 	report   Report
 	draining bool
-	burst    int // messages that a client sends at once, at most
-	mishaps  int // one in so many steps of a client ends its connection
-	pace     int // crashes come after so many ticks or less
-	unclean  int // lives that did not end in good order
+	burst    int  // messages that a client sends at once, at most
+	mishaps  int  // one in so many steps of a client ends its connection
+	pace     int  // crashes come after so many ticks or less
+	unclean  int  // lives that did not end in good order
+	kept     bool // since the last start nothing was lost that was acknowledged
 	asking   bool
+	kicked   *client // whose session an operator ends
 }
 
 // Run makes a run. The error says what happened that must never; anything else that goes wrong panics.
@@ -118,24 +121,25 @@ func newRun(m *Machine, o Options) *run {
 	rng := rand.New(rand.NewPCG(o.Seed, 1))
 	r := &run{o: o, rng: rng}
 	half := func() bool { return rng.IntN(2) == 0 }
-	r.report.Async = rng.IntN(3) == 0
+	r.report.Mode = []core.Durability{core.Sync, core.Sync, core.Written, core.Async}[rng.IntN(4)]
 	f := Faults{
-		Power: rng.IntN(10) != 0, Slow: rng.IntN(4) == 0, Broken: rng.IntN(4) == 0, Full: rng.IntN(4) == 0, Flips: rng.IntN(3) == 0,
+		Power: rng.IntN(10) != 0, Slow: rng.IntN(4) == 0, Late: rng.IntN(3) == 0, Broken: rng.IntN(4) == 0, Full: rng.IntN(4) == 0,
+		Flips: rng.IntN(3) == 0, Astray: rng.IntN(3) == 0,
 		Chunks: half(), Resets: half(), Vanish: half(), Lazy: rng.IntN(3) == 0, Hostile: rng.IntN(3) == 0, Accept: rng.IntN(4) == 0,
 		Jumps: rng.IntN(4) == 0, Operator: rng.IntN(3) == 0,
 	}
 	r.burst, r.mishaps, r.pace = 1+rng.IntN(8), 20+rng.IntN(200), 10+rng.IntN(100)
 	if o.Calm {
-		f, r.report.Async, r.burst, r.mishaps, r.pace = Faults{}, false, 32, 1<<30, 0
+		f, r.report.Mode, r.burst, r.mishaps, r.pace = Faults{}, core.Sync, 32, 1<<30, 0
 	}
 	deep := rng.IntN(4) == 0 || max(o.Control, o.as) == Runs
-	max(o.Control, o.as).needs(&f, &r.report)
+	max(o.Control, o.as).needs(&f, &r.report.Mode)
 	r.report.Faults = f
 	w := &World{
-		rng: rng, faults: f, broken: o.Control, disk: newDisk(rng, m), machine: m, wall: 1_764_063_000_000_000_000, nap: 1_000_000,
-		size: 64 << rng.IntN(5), chance: o.Seed,
+		rng: rng, faults: f, mode: r.report.Mode, broken: o.Control, disk: newDisk(rng, m), machine: m, wall: 1_764_063_000_000_000_000, nap: 1_000_000,
+		size: 64 << rng.IntN(5), chance: o.Seed, begins: true,
 	}
-	w.disk.lies = o.Control == Durability
+	w.disk.lies, w.disk.forgets = o.Control == Durability, o.Control == Syncs
 	if half() {
 		w.nap = 20_000_000
 	}
@@ -168,9 +172,7 @@ func (r *run) config(deep bool) core.Config {
 	if r.o.Calm {
 		c.Block, c.Segment, c.StreamMemory = 64<<10, 4<<20, 256<<20
 	}
-	if r.report.Async {
-		c.Durability = core.Async
-	}
+	c.Durability = r.report.Mode
 	if r.o.Control == Disconnects {
 		c.ClientTimeout = time.Hour
 	}
@@ -211,10 +213,15 @@ func (r *run) open() {
 	v, err := core.OpenStepped(r.cfg)
 	if err == nil {
 		r.v = v
+		r.w.back = r.w.now + grace
+		for i, c := range r.clients {
+			c.remembered(v.Engine().LastRef(uint16(i+1), 0))
+		}
+		r.kept = true
 		return
 	}
 	var failed *core.JournalError
-	if errors.As(err, &failed) && r.report.Faults.Broken {
+	if (errors.As(err, &failed) || errors.Is(err, syscall.EIO)) && r.report.Faults.Broken {
 		r.report.Failed++
 		panic(crashed{}) // it stops, as it must, and is started again
 	}
@@ -254,11 +261,21 @@ func (r *run) crash() {
 	}
 	w.knocking = w.knocking[:0]
 	w.disk.full = false
-	w.disk.crash(!w.faults.Power || r.rng.IntN(8) == 0)
-	r.v, w.kernel, r.asking = nil, nil, false
-	if w.faults.Flips && r.rng.IntN(4) == 0 {
-		r.flip()
-	} else if r.o.Control != Promise {
+	gently := !w.faults.Power || r.rng.IntN(8) == 0 || w.faults.Late && r.rng.IntN(2) == 0
+	w.disk.crash(gently, w.faults.Late)
+	w.header, w.begins = nil, true
+	gently = gently && !w.failed // what a failed sync has lost is lost
+	if w.failed = false; !gently {
+		w.acked = w.safe()
+	}
+	r.kept = r.kept && (gently && w.mode == core.Written || w.mode == core.Sync)
+	r.v, w.kernel, r.asking, r.kicked = nil, nil, false, nil
+	switch {
+	case w.faults.Flips && r.rng.IntN(4) == 0:
+		r.spoil(r.flip)
+	case w.faults.Astray && r.rng.IntN(4) == 0:
+		r.spoil([]func() bool{r.swap, r.lead, r.forge}[r.rng.IntN(3)])
+	case !r.o.Control.atRest():
 		r.o.Control.undo(w.disk)
 	}
 	w.now += r.rng.Uint64N(grace)
@@ -266,47 +283,6 @@ func (r *run) crash() {
 		w.now += 5 * clientTimeout
 	}
 	r.jump()
-}
-
-// flip turns a bit in what was acknowledged. The venue must refuse to start and change nothing; then the bit is turned back.
-func (r *run) flip() {
-	w := r.w
-	promised := uint64(0)
-	for i := range w.acked {
-		promised = max(promised, w.line[i].promise)
-	}
-	n := 0
-	for n < w.acked && w.line[n].end <= promised {
-		n++
-	}
-	if n == 0 {
-		return
-	}
-	b := &w.line[r.rng.IntN(n)]
-	if r.o.Control == Promise {
-		b = &w.line[n-1]
-	}
-	at := b.at + r.rng.Uint64N(b.end-b.start)
-	bit := byte(1) << r.rng.IntN(8)
-	b.file.data[at] ^= bit
-	kept := r.o.Control.keep(w.disk)
-	r.o.Control.undo(w.disk)
-	writes := w.disk.writes
-	w.fuse = 0
-	_, err := core.OpenStepped(r.cfg)
-	var damage *journal.Damage
-	if !errors.As(err, &damage) {
-		fail("a flipped bit in the block at %d, which was acknowledged, was answered with: %v", b.start, err)
-	}
-	if w.disk.writes != writes || len(w.disk.changes) != 0 {
-		fail("the disk was changed by a start that was refused: %v", err)
-	}
-	for f, data := range kept {
-		copy(f.data, data)
-	}
-	b.file.data[at] ^= bit
-	r.report.Refused++
-	w.kernel = nil
 }
 
 // jump moves the wall clock.
@@ -348,7 +324,10 @@ func (r *run) around() {
 		w.disk.full = !w.disk.full && !r.draining
 	}
 	if _, ok := r.v.Told(); ok {
-		r.asking = false
+		r.asking, r.kicked = false, nil
+	}
+	if c := r.kicked; c != nil && c.conn != nil {
+		c.conn.excused = true
 	}
 	if w.faults.Operator && !r.asking && !r.draining && r.rng.IntN(50) == 0 {
 		r.asking = true
@@ -364,7 +343,11 @@ func (r *run) request() *core.Request {
 	case core.Status:
 		q.Symbol = ""
 	case core.CancelFor, core.Kick:
-		q.Symbol, q.User = "", fmt.Sprint("U", r.rng.IntN(members))
+		c := r.clients[r.rng.IntN(members)]
+		q.Symbol, q.User = "", c.name
+		if verb == core.Kick {
+			r.kicked = c
+		}
 	}
 	return q
 }
@@ -381,7 +364,7 @@ func (r *run) stopped() {
 
 // mayChange says that a client is told of another session: only work that was lost allows that.
 func (r *run) mayChange(c *client) {
-	if !r.report.Async || r.unclean == 0 {
+	if r.report.Mode == core.Sync || r.unclean == 0 {
 		fail("%s: session %s has ended", c.name, c.session)
 	}
 }

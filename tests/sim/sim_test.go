@@ -66,7 +66,7 @@ func TestSim(t *testing.T) {
 	for o.Seed = first; o.Seed < first+n; o.Seed++ {
 		r, err := m.Run(o)
 		if err != nil {
-			t.Errorf("%v\n%s\nasync %t, %+v", err, rerun(o), r.Async, r.Faults)
+			t.Errorf("%v\n%s\nmode %d, %+v", err, rerun(o), r.Mode, r.Faults)
 		}
 		sum.add(r)
 		if done := o.Seed - first + 1; done%10_000 == 0 {

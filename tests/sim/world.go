@@ -17,9 +17,11 @@ import (
 type Faults struct {
 	Power    bool // crashes take the power away; else they only kill the process
 	Slow     bool // the disk takes up to 5 ms, now and then 50 ms, instead of up to 100 us
-	Broken   bool // a write fails with EIO, or is cut short
+	Late     bool // writes of a killed process land in the next life
+	Broken   bool // a write or a sync fails with EIO, or is cut short
 	Full     bool // now and then the disk has no room for another segment
 	Flips    bool // a bit flips at rest in what was acknowledged
+	Astray   bool // an acknowledged block is found in another place, or another one in its place
 	Chunks   bool // the network cuts bytes anywhere and holds some back
 	Resets   bool // connections break
 	Vanish   bool // peers go away unheard
@@ -35,6 +37,7 @@ type Faults struct {
 type World struct {
 	rng     *rand.Rand
 	faults  Faults
+	mode    core.Durability
 	broken  Control
 	disk    *disk
 	kernel  *Kernel
@@ -52,10 +55,14 @@ type World struct {
 
 	line   []block // blocks submitted, those that recoveries dropped left out
 	acked  int     // of those, so many are durable as far as the venue knows, without a gap
-	epoch  uint64
+	header *flight // of the fence that this life begins with, until the venue is told of its end
+	kept   int     // blocks before it
+	begins bool    // there is no fence of this life yet
+	failed bool    // a sync has
 	chance uint64
-	fails  int // ticks until a write fails
-	runs   int // blocks submitted that go on in the next
+	fails  int    // writes and syncs until one fails
+	back   uint64 // virtual time until which users may come back after the last start
+	runs   int    // blocks submitted that go on in the next
 }
 
 // block is what the account knows of a block.
@@ -65,7 +72,8 @@ type block struct {
 	promise    uint64
 	seq        uint64
 	more       bool
-	durable    bool
+	durable    bool // or, in mode written, written
+	safe       bool // durable
 	file       *inode
 	at         uint64
 	flight     *flight
@@ -165,9 +173,18 @@ func (w *World) Close(fd int) {
 func (w *World) Lock(string) (int, error) { return -1, nil }
 
 // Journal returns the disk.
-func (w *World) Journal(string) (fs.FS, error) {
+func (w *World) Journal(string) fs.FS {
 	w.tick()
-	return w.disk, nil
+	return w.disk
+}
+
+// Settle makes what lies on it durable.
+func (w *World) Settle(string) error {
+	w.tick()
+	for _, f := range w.disk.names {
+		w.disk.sync(f)
+	}
+	return nil
 }
 
 // Word opens the number that readers of the journal look at.
@@ -205,7 +222,18 @@ func (w *World) Zero(fd int, _ bool, from, to uint64) error {
 
 // Sync makes that durable.
 func (w *World) Sync(fd int) error {
-	w.kernel.at(int32(fd)).file.synced = true
+	f := w.kernel.at(int32(fd)).file
+	if w.fails > 0 {
+		if w.fails--; w.fails == 0 {
+			w.disk.lose(f)
+			w.failed = true
+			return fmt.Errorf("sim: sync: %w", syscall.EIO)
+		}
+	}
+	w.disk.sync(f)
+	for i := range w.acked {
+		w.line[i].safe = w.line[i].safe || w.line[i].file == f
+	}
 	w.tick()
 	return nil
 }
@@ -271,6 +299,7 @@ func (w *World) submitted(op *ring.Op, file *inode, data []byte) {
 		}
 	}
 	f := w.disk.write(file, op.At, data, op.Off, op.Tag, due)
+	f.lazy = op.Code == ring.WriteLazy
 	if w.fails > 0 {
 		if w.fails--; w.fails == 0 && !w.broken.deaf() {
 			f.res = -int32(syscall.EIO)
@@ -282,7 +311,7 @@ func (w *World) submitted(op *ring.Op, file *inode, data []byte) {
 	le := binary.LittleEndian
 	switch data[0] {
 	case journal.KindSegment0:
-		w.begun(data)
+		w.begun(data, f)
 	case journal.KindBlock0:
 		b := block{
 			start: le.Uint64(data[48:]), promise: le.Uint64(data[80:]), seq: le.Uint64(data[112:]),
@@ -293,6 +322,9 @@ func (w *World) submitted(op *ring.Op, file *inode, data []byte) {
 		b.chain = journal.Chain(before, le.Uint32(data[4:]))
 		if end, chain := w.end(); b.start != end || before != chain {
 			fail("a block at %d with chain %x was submitted behind %d with chain %x", b.start, before, end, chain)
+		}
+		if known := w.sure(); b.promise > known {
+			fail("the block at %d promises %d, and %d is durable", b.start, b.promise, known)
 		}
 		w.line = append(w.line, b)
 		if b.more {
@@ -312,18 +344,18 @@ func (w *World) end() (position, chain uint64) {
 	return b.end, b.chain
 }
 
-// begun holds the header of a segment against the account. The first of an epoch says what was recovered: a prefix of what
-// was submitted, with everything in it that the venue was told is durable (I4).
-func (w *World) begun(data []byte) {
+// begun holds the header of a segment against the account. The first of a life says what was recovered: a prefix of what
+// was submitted, with everything in it that the venue was told is durable (I4). What it leaves out may still come back as
+// long as the header itself is not durable, and never after that (I5).
+func (w *World) begun(data []byte, f *flight) {
 	le := binary.LittleEndian
-	epoch, first, chain := le.Uint64(data[32:]), le.Uint64(data[40:]), le.Uint64(data[80:])
-	if epoch == w.epoch {
+	first, chain := le.Uint64(data[40:]), le.Uint64(data[80:])
+	if !w.begins {
 		if end, c := w.end(); first != end || chain != c {
 			fail("a segment begins at %d with chain %x behind %d with chain %x", first, chain, end, c)
 		}
 		return
 	}
-	w.epoch = epoch
 	kept := 0
 	for kept < len(w.line) && w.line[kept].end <= first {
 		kept++
@@ -338,15 +370,40 @@ func (w *World) begun(data []byte) {
 	if kept == 0 && first != 0 || kept > 0 && (w.line[kept-1].end != first || w.line[kept-1].more) || had != chain {
 		fail("recovered up to %d with chain %x: that is no prefix of what was written", first, chain)
 	}
-	w.line = w.line[:kept]
-	w.acked = kept
+	w.header, w.kept = f, kept
+}
+
+// fenced takes note that what was recovered is all there is.
+func (w *World) fenced() {
+	w.begins, w.header = false, nil
+	w.line = w.line[:w.kept]
+	w.acked = w.kept
 	for i := range w.line {
-		w.line[i].flight, w.line[i].durable = nil, true
+		w.line[i].flight, w.line[i].durable, w.line[i].safe = nil, true, true
 	}
 }
 
+// safe says how many of the blocks are durable whatever happens, without a gap.
+func (w *World) safe() int {
+	if w.mode != core.Written {
+		return w.acked
+	}
+	n := 0
+	for n < w.acked && w.line[n].safe {
+		n++
+	}
+	return n
+}
+
+// sure is the position up to which a block may promise.
+func (w *World) sure() uint64 { return w.upTo(w.safe()) }
+
 // completed takes note that the venue is told of a write's end.
 func (w *World) completed(f *flight) {
+	if f == w.header {
+		w.fenced()
+		return
+	}
 	for i := w.acked; i < len(w.line); i++ {
 		if w.line[i].flight == f {
 			w.line[i].durable, w.line[i].flight = true, nil
@@ -359,8 +416,11 @@ func (w *World) completed(f *flight) {
 }
 
 // released is the position up to which the venue may have acknowledged.
-func (w *World) released() uint64 {
-	for i := w.acked; i > 0; i-- {
+func (w *World) released() uint64 { return w.upTo(w.acked) }
+
+// upTo is where the first n blocks end, runs that go on left out.
+func (w *World) upTo(n int) uint64 {
+	for i := n; i > 0; i-- {
 		if b := &w.line[i-1]; !b.more {
 			return b.end
 		}
