@@ -325,6 +325,52 @@ func testDayEndsForSlowReaders(t *testing.T, backend Backend) {
 	verify(t, c.Journal)
 }
 
+// TestTheEndIsTheLastWord: behind the end of the day nothing that clients say is read, while others still take their last
+// messages: its word is the last, and a login that names no session waits for the next.
+func TestTheEndIsTheLastWord(t *testing.T) { onEach(t, testTheEndIsTheLastWord) }
+
+func testTheEndIsTheLastWord(t *testing.T, backend Backend) {
+	c := configOn(t, backend)
+	c.Durability = Async
+	s := open(t, c)
+	n := flooder(t, s, "U0") // it never reads, and the end waits for it
+	a, b := dial(t, s, "U1", 1), dial(t, s, "U2", 1)
+	var query []byte
+	for range 1000 {
+		query = append(query, 0, 2, 'U', 'Q')
+	}
+	for range 500 {
+		_ = n.SetWriteDeadline(time.Now().Add(time.Second))
+		if _, err := n.Write(query); err != nil {
+			break
+		}
+	}
+	a.settle()
+	talking := make(chan struct{})
+	go func() {
+		defer close(talking)
+		for ref := uint32(1); b.Flush() == nil; ref++ {
+			_ = b.Send(&ouch.EnterOrder{
+				UserRefNum: ref, Side: 'B', Quantity: 1, Symbol: ouch.Symbol("AAPL"), Price: 900_000, TimeInForce: '3', Display: 'Y',
+				Capacity: 'P', Sweep: 'N', CrossType: 'N', ClOrdID: ouch.ClOrdID(""),
+			})
+		}
+	}()
+	b.until('A')
+	ask(t, s, Request{Verb: EndDay})
+	a.over()
+	if next := dial(t, s, "U1", 1); next.Session() == a.Session() {
+		t.Errorf("a login behind the end of session %s is to the same", a.Session())
+	}
+	b.over()
+	<-talking
+	if last := b.got[len(b.got)-1]; last[0] != 'S' || last[9] != 'E' {
+		t.Errorf("%q follows the end of the day", last[0])
+	}
+	stop(t, s)
+	verify(t, c.Journal)
+}
+
 // TestDayIsDurableBeforeItIsTold: in async mode too nobody hears of a new session before the disk has it.
 func TestDayIsDurableBeforeItIsTold(t *testing.T) {
 	disk := &slowDisk{}

@@ -303,7 +303,7 @@ func (g *Gateway) packet(c int32, kind byte, payload []byte, cmd *engine.Command
 	cn := &g.conns[c]
 	switch {
 	case kind == soupbin.UnsequencedData && cn.state == live:
-		return g.decode(c, payload, cmd), false
+		return !g.over && g.decode(c, payload, cmd), false // what is said when the day is over is for nobody
 	case kind == soupbin.ClientHeartbeat, kind == soupbin.Debug:
 	case kind == soupbin.LoginRequest && cn.state == fresh:
 		return false, g.login(c, payload)

@@ -394,9 +394,27 @@ func TestEndOfSession(t *testing.T) {
 	if c := r.closing(); len(c) != 1 || c[0].User != 0 {
 		t.Fatalf("closing %+v", c)
 	}
-	r.login(1, "ALICE", 2)
+	r.g.Open(1, netip.Addr{}, r.now)
+	r.in(1, loginPacket("ALICE", "KEY", string(r.g.session[:]), 2), 1<<20)
 	if types, _ := r.packets(1); types != "ASSZ" {
 		t.Fatalf("a login to the ended session got %q", types)
+	}
+	r.g.Open(2, netip.Addr{}, r.now)
+	if used, _ := r.g.Receive(2, loginPacket("ALICE", "KEY", "", 1), r.now, &c); used != 0 {
+		t.Error("a login that names no session does not wait for the next")
+	}
+}
+
+// TestBehindTheEnd: what is said behind the end of the day is for nobody.
+func TestBehindTheEnd(t *testing.T) {
+	r := newRig(t, 16)
+	r.login(0, "ALICE", 1)
+	var c engine.Command
+	*c.Day() = engine.Day{Header: engine.Header{Kind: engine.KindDay}, Midnight: midnight, Event: 'E'}
+	r.apply(&c)
+	r.in(0, orderPacket(1, 'B', 1, 1_000_000, nil), 1<<20)
+	if types, _ := r.packets(0); types != "ASSSSZ" {
+		t.Errorf("got %q", types)
 	}
 }
 

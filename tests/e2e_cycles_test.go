@@ -3,16 +3,20 @@ package tests
 import (
 	"bytes"
 	"context"
+	enc "encoding/binary" // binary is the name of the server under test in this package
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"matcher/client"
 	"matcher/wire/ouch"
+	"matcher/wire/soupbin"
 )
 
 // trader is a client that never gives up: it trades until told to finish, and after each lost connection it logs in again
@@ -21,14 +25,30 @@ type trader struct {
 	user, key string
 	addr      string
 	random    *rand.Rand
-	ref       uint32             // last UserRefNum used
-	session   string             // "" before the first login
-	logins    int                // that were accepted
-	fault     error              // something that must never happen
-	open      []*ouch.EnterOrder // sent, not acknowledged
+	ref       uint32      // last UserRefNum used
+	session   string      // "" before the first login
+	logins    int         // that were accepted
+	fault     error       // something that must never happen
+	open      []asked     // sent, not acknowledged
+	mixed     bool        // it may be refused, shuts itself out now and then, and its session may end: a soak's
+	past      []hearsay   // sessions that are over
+	dead      atomic.Bool // it gives up, whatever is open
 
 	mu   sync.Mutex // of seen: the test looks at how far we are
 	seen [][]byte
+	n    int // of all sessions
+}
+
+// asked is what must be answered, by its number.
+type asked struct {
+	ref uint32
+	m   ouch.Inbound
+}
+
+// hearsay is what somebody was told in a session.
+type hearsay struct {
+	session string
+	seen    [][]byte
 }
 
 // killCycles is how often the server is killed: go test ./tests -run TestKillCycles -cycles 1000 -timeout 1h
@@ -39,11 +59,16 @@ const batch = 16
 
 // run trades until ctx ends, and then until everything that was sent is acknowledged.
 func (c *trader) run(ctx context.Context) {
-	for c.fault == nil && (ctx.Err() == nil || len(c.open) > 0) {
+	for c.busy(ctx) {
 		if !c.connection(ctx) {
 			time.Sleep(2 * time.Millisecond) // nobody is there: the server is down
 		}
 	}
+}
+
+// busy says whether there is more to do.
+func (c *trader) busy(ctx context.Context) bool {
+	return c.fault == nil && !c.dead.Load() && (ctx.Err() == nil || len(c.open) > 0)
 }
 
 // connection is one login and what follows until it is lost. False: there was no server.
@@ -55,6 +80,10 @@ func (c *trader) connection(ctx context.Context) bool {
 		Addr: c.addr, Username: c.user, Password: c.key, Session: c.session, Sequence: next, Timeout: 2 * time.Second,
 	})
 	if err != nil {
+		var refused *client.RejectedError
+		if c.mixed && errors.As(err, &refused) && refused.Reason == soupbin.SessionNotAvailable {
+			c.over()
+		}
 		return false
 	}
 	defer func() { _ = conn.Close() }()
@@ -63,13 +92,16 @@ func (c *trader) connection(ctx context.Context) bool {
 		c.fault = fmt.Errorf("%s: login for message %d of session %q: %d of %q came", c.user, next, c.session, conn.NextSequence(), conn.Session())
 		return true
 	}
+	if c.session == "" && c.mixed { // the last word of the session before may not have arrived
+		c.ask(conn, &ouch.EnableEntry{UserRefNum: c.ref + 1, Firm: ouch.Firm("")})
+	}
 	c.session = conn.Session()
-	for _, m := range c.open { // perhaps they arrived: then they count as sent twice, and nothing comes of it
-		if conn.Send(m) != nil {
+	for _, a := range c.open { // perhaps they arrived: then they count as sent twice, and nothing comes of it
+		if conn.Send(a.m) != nil {
 			return true
 		}
 	}
-	for c.fault == nil && (ctx.Err() == nil || len(c.open) > 0) {
+	for c.busy(ctx) {
 		if ctx.Err() == nil && len(c.open) < batch/2 {
 			c.trade(conn)
 		}
@@ -80,20 +112,44 @@ func (c *trader) connection(ctx context.Context) bool {
 	return true
 }
 
-// trade sends a few orders that meet each other's, and takes some back. What cannot be sent is found out by read.
+// over forgets a session that has ended: what was not answered in it never will be.
+func (c *trader) over() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.past = append(c.past, hearsay{c.session, c.seen})
+	c.session, c.seen, c.open, c.ref = "", nil, nil, 0
+}
+
+// ask sends what must be answered. What cannot be sent is found out by read.
+func (c *trader) ask(conn *client.Conn, m ouch.Inbound) {
+	c.ref++
+	c.open = append(c.open, asked{c.ref, m})
+	_ = conn.Send(m)
+}
+
+// trade sends a few orders that meet each other's, and takes some back.
 func (c *trader) trade(conn *client.Conn) {
+	shut := c.mixed && c.random.IntN(100) == 0
+	if shut {
+		c.ask(conn, &ouch.DisableEntry{UserRefNum: c.ref + 1, Firm: ouch.Firm("")})
+	}
 	for len(c.open) < batch {
-		c.ref++
 		m := &ouch.EnterOrder{
-			UserRefNum: c.ref, Side: "BS"[c.random.IntN(2)], Quantity: 1 + c.random.Uint32N(50), Symbol: ouch.Symbol("AAPL"),
+			UserRefNum: c.ref + 1, Side: "BS"[c.random.IntN(2)], Quantity: 1 + c.random.Uint32N(50), Symbol: ouch.Symbol("AAPL"),
 			Price: 1_000_000 + 100*c.random.Uint64N(10), TimeInForce: ouch.TIFDay, Display: ouch.DisplayVisible,
 			Capacity: ouch.CapacityPrincipal, Sweep: ouch.No, CrossType: ouch.CrossContinuous, ClOrdID: ouch.ClOrdID(""),
 		}
-		c.open = append(c.open, m)
-		_ = conn.Send(m)
+		if c.mixed && c.random.IntN(20) == 0 {
+			m.TimeInForce = '1' // good till cancelled: the next day has it too
+		}
+		c.ask(conn, m)
 		if c.ref > 100 && c.random.IntN(2) == 0 {
 			_ = conn.Send(&ouch.CancelOrder{UserRefNum: c.ref - 20 - c.random.Uint32N(80)})
 		}
+	}
+	if shut {
+		c.ask(conn, &ouch.MassCancel{UserRefNum: c.ref + 1, Firm: ouch.Firm(""), Symbol: ouch.Symbol("")})
+		c.ask(conn, &ouch.EnableEntry{UserRefNum: c.ref + 1, Firm: ouch.Firm("")})
 	}
 }
 
@@ -101,31 +157,60 @@ func (c *trader) trade(conn *client.Conn) {
 func (c *trader) read(conn *client.Conn) bool {
 	m, err := conn.Recv()
 	if err != nil {
+		if c.mixed && errors.Is(err, client.ErrEndOfSession) {
+			c.over()
+		}
 		return false
 	}
-	var a ouch.Accepted
-	if a.Decode(m.Payload) == nil {
-		if len(c.open) == 0 || c.open[0].UserRefNum != a.UserRefNum {
-			c.fault = fmt.Errorf("%s: order %d is accepted out of turn", c.user, a.UserRefNum)
+	var j ouch.Rejected
+	if j.Decode(m.Payload) == nil && !(c.mixed && mayRefuse[j.Reason]) {
+		c.fault = fmt.Errorf("%s: order %d is rejected with %#x", c.user, j.UserRefNum, j.Reason)
+		return false
+	}
+	if ref := answers(m.Payload); ref != 0 {
+		if len(c.open) == 0 || c.open[0].ref != ref {
+			c.fault = fmt.Errorf("%s: %s comes out of turn", c.user, spell(m.Payload))
 			return false
 		}
 		c.open = c.open[1:]
 	}
-	var j ouch.Rejected
-	if j.Decode(m.Payload) == nil {
-		c.fault = fmt.Errorf("%s: order %d is rejected with %#x", c.user, j.UserRefNum, j.Reason)
-		return false
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seen = append(c.seen, bytes.Clone(m.Payload))
+	c.n++
 	return true
+}
+
+// mayRefuse are the codes by which a mixed trader's orders may be refused.
+var mayRefuse = map[uint16]bool{ouch.RejectDestinationClosed: true, ouch.RejectHalted: true, ouch.RejectFirmNotAuthorized: true}
+
+// answers returns the number of what a message answers, 0 if it answers nothing. It stands at the same place in all of them.
+func answers(message []byte) uint32 {
+	switch message[0] {
+	case ouch.TypeAccepted:
+		var a ouch.Accepted
+		var o ouch.Options
+		if a.Decode(message) != nil || o.Decode(a.Appendage) != nil || o.UserRefIdx != 0 {
+			return 0 // an order of the day before
+		}
+	case ouch.TypeRejected, ouch.TypeMassCancelResponse, ouch.TypeDisableResponse, ouch.TypeEnableResponse:
+	default:
+		return 0
+	}
+	return enc.BigEndian.Uint32(message[9:])
 }
 
 func (c *trader) count() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.seen)
+}
+
+// heard is how many messages of all its sessions it has seen.
+func (c *trader) heard() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.n
 }
 
 // TestKillCycles kills the server again and again under load. No message that a client was given may be missing afterwards
@@ -209,7 +294,7 @@ func (v *venue) traded(s *server, traders []*trader, n int) {
 
 func seenBy(traders []*trader) (n int) {
 	for _, c := range traders {
-		n += c.count()
+		n += c.heard()
 	}
 	return n
 }

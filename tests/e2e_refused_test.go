@@ -10,14 +10,19 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"unsafe"
 )
 
-// refuseEnv makes a child of the test binary refuse io_uring to itself and become the binary that it names.
-const refuseEnv = "MATCHER_TEST_REFUSE_IO_URING"
+// refuseEnv makes a child of the test binary refuse io_uring to itself and become the binary that it names. With spoilEnv its
+// durable writes from that offset of a file on fail with EIO.
+const (
+	refuseEnv = "MATCHER_TEST_REFUSE_IO_URING"
+	spoilEnv  = "MATCHER_TEST_SPOIL_WRITES"
+)
 
 // refused makes a command of the binary run where a seccomp profile forbids io_uring, as containers do. The test is skipped
 // where no such profile can be had.
@@ -97,6 +102,8 @@ func become(t *testing.T, path string) {
 		filterMode     = 2
 		load           = 0x20 // BPF_LD | BPF_W | BPF_ABS
 		equal          = 0x15 // BPF_JMP | BPF_JEQ | BPF_K
+		atLeast        = 0x35 // BPF_JMP | BPF_JGE | BPF_K
+		offset         = 40   // of the low half of the fourth argument
 		ret            = 0x06 // BPF_RET | BPF_K
 		allow          = 0x7fff0000
 		fail           = 0x00050000
@@ -105,8 +112,16 @@ func become(t *testing.T, path string) {
 		{Code: load, K: 0}, // the number of the system call
 		{Code: equal, Jt: 0, Jf: 1, K: ioUringSetup},
 		{Code: ret, K: fail | uint32(syscall.EPERM)},
-		{Code: ret, K: allow},
 	}
+	if from, err := strconv.ParseUint(os.Getenv(spoilEnv), 10, 32); err == nil {
+		filter = append(filter, []syscall.SockFilter{
+			{Code: equal, Jt: 0, Jf: 3, K: map[string]uint32{"amd64": 328, "arm64": 287}[runtime.GOARCH]}, // pwritev2
+			{Code: load, K: offset},
+			{Code: atLeast, Jt: 0, Jf: 1, K: uint32(from)},
+			{Code: ret, K: fail | uint32(syscall.EIO)},
+		}...)
+	}
+	filter = append(filter, syscall.SockFilter{Code: ret, K: allow})
 	program := syscall.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	runtime.LockOSThread() // the filter is this thread's, and so exec must be
 	if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, prSetNoNewPriv, 1, 0, 0, 0, 0); errno != 0 {

@@ -72,13 +72,20 @@ type venue struct {
 	config string
 	keys   string   // file with a line USER KEY for each user
 	bare   bool     // its servers are refused io_uring
+	spoilt int      // durable writes from this offset of a file on fail, of servers that are bare; 0: none do
 	env    []string // settings of every child: the machine is shared, and small
 }
 
 // newVenue makes a venue that trades AAPL in steps of tick.
 func newVenue(t testing.TB, tick string, users ...string) *venue {
 	t.Helper()
-	dir := t.TempDir()
+	return newVenueIn(t, t.TempDir(), tick, users...)
+}
+
+// newVenueIn makes it in a directory of the caller's.
+func newVenueIn(t testing.TB, dir, tick string, users ...string) *venue {
+	t.Helper()
+	_ = binary(t) // to build it takes longer than anything else here
 	v := &venue{
 		t: t, dir: dir, config: filepath.Join(dir, "matcher.toml"), keys: filepath.Join(dir, "keys"),
 		env: []string{
@@ -243,6 +250,9 @@ func (v *venue) launch(args ...string) *server {
 	s.cmd = v.child(context.Background(), append([]string{"serve", "-c", v.config, "--json"}, args...)...)
 	if v.bare {
 		refused(v.t, s.cmd)
+		if v.spoilt != 0 {
+			s.cmd.Env = append(s.cmd.Env, fmt.Sprintf("%s=%d", spoilEnv, v.spoilt))
+		}
 	}
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.err
 	if err := s.cmd.Start(); err != nil {
