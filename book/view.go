@@ -62,6 +62,23 @@ func (b *Book) Head(q Queue) Slot { return Slot(b.orders.queues[q].head) }
 // Next returns the order behind one that is queued, 0 at the end of its queue.
 func (o *Orders) Next(s Slot) Slot { return Slot(o.nodes[s].next) }
 
+// Before returns the order before one that is queued, 0 at the head of its queue.
+func (o *Orders) Before(s Slot) Slot { return Slot(o.nodes[s].prev) }
+
+// Tail returns the last order of a side, class and price, 0 if none stands there.
+func (b *Book) Tail(s Side, c Class, p Price) Slot {
+	l := b.ladder(s, c)
+	if p-1 >= l.highest {
+		return 0
+	}
+	key := l.key(p)
+	at := b.orders.pages[l.directory[key>>pageBits]].blocks[key>>blockBits%blockSize]
+	if at == 0 {
+		return 0
+	}
+	return Slot(b.orders.queues[at<<blockBits|key%blockSize].tail)
+}
+
 // Ahead returns what stands before a queued order at its price: the lots and orders that Match would meet first. Before a
 // hidden order that is every displayed one too. Nothing stands before an order that is in no queue.
 func (b *Book) Ahead(s Slot) (lots uint64, orders int) {

@@ -125,6 +125,7 @@ func (r *CellRows) Add(cells []byte) (done bool, err error) {
 type EventRows struct {
 	Table                                                         *npy.Table
 	Filter                                                        Filter
+	queues                                                        *Queues
 	seq, time, order, link, price, ahead                          *npy.Column
 	ref, origRef, qty, leaves, shown, aheadOrders                 *npy.Column
 	instrument, user, kind, flags, idx, side, taker, tif, display *npy.Column
@@ -133,7 +134,7 @@ type EventRows struct {
 // NewEventRows returns an empty table of events.
 func NewEventRows() *EventRows {
 	r := &EventRows{
-		seq: column("seq", "<u8"), time: column("time", "<u8"), order: column("order", "<u8"), link: column("link", "<u8"),
+		queues: NewQueues(), seq: column("seq", "<u8"), time: column("time", "<u8"), order: column("order", "<u8"), link: column("link", "<u8"),
 		price: column("price", "<u8"), ahead: column("ahead_lots", "<u8"), ref: column("ref", "<u4"), origRef: column("orig_ref", "<u4"),
 		qty: column("qty", "<u4"), leaves: column("leaves", "<u4"), shown: column("shown", "<u4"), aheadOrders: column("ahead_orders", "<u4"),
 		instrument: column("instrument", "<u2"), user: column("user", "<u2"), kind: column("event", "|S1"), flags: column("flags", "|u1"),
@@ -146,24 +147,28 @@ func NewEventRows() *EventRows {
 
 // Add makes rows of the events of a command that e has just executed.
 func (r *EventRows) Add(e *engine.Engine, cmd *engine.Command, events []engine.Event) error {
+	if cmd.Seq < r.Filter.FromSeq || cmd.Time < r.Filter.FromTime {
+		return nil
+	}
+	r.queues.Add(e, cmd, events)
 	for i := range events {
 		ev := &events[i]
 		if !r.Filter.wants(ev.Kind, ev.Instrument, cmd.Seq, cmd.Time) {
 			continue
 		}
-		place, _ := e.Place(ev.User, ev.Idx, ev.Ref)
+		lots, orders := r.queues.Ahead(e, i)
 		r.seq.U64(cmd.Seq)
 		r.time.U64(cmd.Time)
 		r.order.U64(ev.Order)
 		r.link.U64(ev.Link)
 		r.price.U64(ev.Price)
-		r.ahead.U64(place.AheadLots)
+		r.ahead.U64(lots)
 		r.ref.U32(ev.Ref)
 		r.origRef.U32(ev.OrigRef)
 		r.qty.U32(ev.Qty)
 		r.leaves.U32(ev.Leaves)
 		r.shown.U32(ev.Shown)
-		r.aheadOrders.U32(uint32(place.AheadOrders))
+		r.aheadOrders.U32(orders)
 		r.instrument.U16(ev.Instrument)
 		r.user.U16(ev.User)
 		r.kind.U8(ev.Kind)

@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"bytes"
 	le "encoding/binary"
 	"fmt"
 	"os"
@@ -16,14 +17,18 @@ import (
 // python returns an interpreter that has NumPy, or skips the test.
 func python(t *testing.T) string {
 	t.Helper()
-	file, err := exec.LookPath("python3")
-	if err != nil {
-		t.Skip("no python3 here; Debian: apt-get install python3-numpy")
+	said := "there is no python3"
+	for _, name := range []string{"python3", "/usr/bin/python3"} { // Debian's package is for the second
+		out, err := exec.Command(name, "-c", "import numpy").CombinedOutput()
+		if err == nil {
+			return name
+		}
+		if len(out) > 0 {
+			said = strings.TrimSpace(string(out[bytes.LastIndexByte(bytes.TrimSpace(out), '\n')+1:]))
+		}
 	}
-	if out, err := exec.Command(file, "-c", "import numpy").CombinedOutput(); err != nil {
-		t.Skipf("python3 has no numpy; Debian: apt-get install python3-numpy: %s", out)
-	}
-	return file
+	t.Skipf("no NumPy here; Debian: apt-get install python3-numpy: %s", said)
+	return ""
 }
 
 // arrayFlow trades in two instruments: makers, takers that sweep, an iceberg, a replace and cancels.

@@ -253,10 +253,14 @@ func (r *report) command(cmd *engine.Command, events []engine.Event) {
 			u.orders++
 			u.ordered += uint64(ev.Qty)
 			r.born[ev.Order] = cmd.Time
-		case 'U': // the chain goes on
+		case 'U', 'T', 'R': // the chain goes on
 			if born, known := r.born[ev.Link]; known {
-				r.born[ev.Order] = born
 				delete(r.born, ev.Link)
+				r.born[ev.Order] = born
+			}
+			if r.touched[ev.Link] {
+				delete(r.touched, ev.Link)
+				r.touched[ev.Order] = true
 			}
 		case 'J':
 			u.reject++
