@@ -226,10 +226,11 @@ func (r *rig) calls() error {
 	return err
 }
 
-// scale sets 10,000 sessions, 1,000 of them at work, beside ten with as many messages in flight, and looks at one order in
-// flight among both numbers.
+// scale sets 10,000 sessions, 1,000 of them at work, beside ten with the same window, and looks at one order in flight among both
+// numbers. The window is the same because the bytes of a connection that arrive together decide what a message costs the
+// kernel; what the number costs the kernel itself, the floor tells.
 func (r *rig) scale() error {
-	const many, active, few = 10_000, 1_000, 10
+	const many, active, few, window = 10_000, 1_000, 10, 16
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Max < many+64 {
 		fmt.Printf("skipped: 10,000 sessions need as many open files, and the hard limit is %d (ulimit -Hn)\n", files.Max)
@@ -239,33 +240,39 @@ func (r *rig) scale() error {
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		return err
 	}
+	venue := func() (*server, error) { return r.matcher("async", many) }
 	for round := range r.rounds {
-		for _, c := range []struct {
-			name                   string
-			sessions, window, idle int
-		}{{"few", few, active / few, 0}, {"many", active, 1, many - active}} {
-			s, err := r.matcher("async", many)
-			if err != nil {
+		for _, start := range []func() (*server, error){r.floor, venue} {
+			if err := r.crowd(round, start, "few", few, window, 0); err != nil {
 				return err
 			}
-			f, err := r.load("tput", s, c.sessions, c.window, r.milliseconds, c.idle)
-			if err != nil {
-				return err
-			}
-			one, err := r.load("rtt", s, r.orders/4, c.sessions+c.idle-1)
-			if err != nil {
-				return err
-			}
-			r.figures.add(s.name, c.name, messages(f))
-			r.figures.add(s.name, c.name+" p50", f["p50"])
-			r.figures.add(s.name, c.name+" rtt p50", one["p50"])
-			r.tell(round, s.name, c.name, fmt.Sprintf("%d sessions: %.2f M messages/s, p50 %.0f us with 1,000 in flight, %.1f us with one", c.sessions+c.idle, messages(f)/1e6, f["p50"], one["p50"]))
-			if _, err := s.stop(); err != nil {
+			if err := r.crowd(round, start, "many", active, window, many-active); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// crowd measures one server with some sessions at work and some idle.
+func (r *rig) crowd(round int, start func() (*server, error), name string, sessions, window, idle int) error {
+	s, err := start()
+	if err != nil {
+		return err
+	}
+	f, err := r.load("tput", s, sessions, window, r.milliseconds, idle)
+	if err != nil {
+		return err
+	}
+	one, err := r.load("rtt", s, r.orders/4, sessions+idle-1)
+	if err != nil {
+		return err
+	}
+	r.figures.add(s.name, name, messages(f))
+	r.figures.add(s.name, name+" rtt p50", one["p50"])
+	r.tell(round, s.name, name, fmt.Sprintf("%d sessions, %d at work: %.2f M messages/s; %.1f us with one order in flight", sessions+idle, sessions, messages(f)/1e6, one["p50"]))
+	_, err = s.stop()
+	return err
 }
 
 // tell is a line of progress.
