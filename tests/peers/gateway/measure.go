@@ -66,6 +66,7 @@ func (r *rig) rtt() error {
 		}
 		r.figures.add("disk", "rtt p50", disk["p50"])
 		r.figures.add("disk", "rtt p99", disk["p99"])
+		r.figures.add("disk", "submit", disk["submit"])
 		for _, start := range r.contestants() {
 			s, err := start()
 			if err != nil {
