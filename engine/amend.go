@@ -71,7 +71,7 @@ func (e *Engine) mayGrow(o *order, slot book.Slot, size, total uint32) bool {
 		return true
 	}
 	c := &e.cold[slot]
-	full := uint64(e.orders.Live()) + uint64(e.slices) - uint64(c.slices) + slicesOf(size, c.floor, c.random)
+	full := uint64(e.orders.Live()) + uint64(e.slices) - uint64(c.slices) + e.slicesLeft(slot, size)
 	return uint64(total) <= uint64(c.floor)*uint64(in.terms.MaxSlices) && full <= uint64(e.orders.Cap())
 }
 
@@ -89,7 +89,7 @@ func (e *Engine) grow(o *order, slot book.Slot, size uint32) {
 	if o.flags&orderIceberg != 0 {
 		c := &e.cold[slot]
 		e.slices -= c.slices
-		c.slices = uint32(slicesOf(size, c.floor, c.random))
+		c.slices = uint32(e.slicesLeft(slot, size))
 		e.slices += c.slices
 		if stands {
 			shown = uint32(e.orders.Leaves(slot))

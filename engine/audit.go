@@ -85,6 +85,9 @@ func (e *Engine) auditBook(index uint16) (int, error) {
 				stops++
 			}
 			slices += c.slices
+			if o.flags&orderIceberg != 0 && e.slicesLeft(slot, e.leaves(o, slot)) > uint64(c.slices) {
+				return 0, fmt.Errorf("engine: order %d counts %d slices and may show more", o.reference, c.slices)
+			}
 			if leaves := uint32(e.orders.Leaves(slot)); o.flags&orderMinimum != 0 && !parked && c.minimum > leaves {
 				return 0, fmt.Errorf("engine: order %d has a minimum of %d, above its leaves of %d", o.reference, c.minimum, leaves)
 			}

@@ -25,15 +25,24 @@ func (t *terms) more() uint64 {
 	if t.order&orderIceberg == 0 {
 		return 0
 	}
-	return slicesOf(t.open, t.floor, t.random)
+	return slicesBehind(t.open, t.floor, t.floor, t.random)
 }
 
-func slicesOf(open, floor, random uint32) uint64 {
-	if open <= floor {
-		return 0
+// slicesBehind returns the most slices that an iceberg can still show behind the one that shows so much. That one counts as
+// MaxFloor at most: a peg that moves shows no more and has the rest before it again.
+func slicesBehind(open, shown, floor, random uint32) uint64 {
+	unseen, least := uint64(open-min(open, shown, floor)), uint64(max(1, floor-random))
+	return (unseen + least - 1) / least
+}
+
+// slicesLeft returns that of a live iceberg whose size becomes open. One that waits will begin with a whole slice.
+func (e *Engine) slicesLeft(slot book.Slot, open uint32) uint64 {
+	c := &e.cold[slot]
+	shown := c.floor
+	if e.orders.Queued(slot) {
+		shown = uint32(e.orders.Leaves(slot))
 	}
-	least := uint64(max(1, floor-random))
-	return (uint64(open-floor) + least - 1) / least
+	return slicesBehind(open, shown, c.floor, c.random)
 }
 
 // refresh shows the next slice of an iceberg: new reference, new time (rule 5.4).

@@ -312,7 +312,7 @@ func (r *restore) judgeCold(c *orderCell, k *cold) string {
 	switch {
 	case has(orderIceberg) && (k.floor == 0 || k.random >= k.floor):
 		return "slices of nothing"
-	case has(orderIceberg) && moreSlices(c, k) > uint64(k.slices)+1:
+	case has(orderIceberg) && moreSlices(c, k) > uint64(k.slices):
 		return "more slices than it counts"
 	case has(orderMinimum) && !has(orderMid|orderPending) && k.minimum > uint32(c.leaves):
 		return "a minimum above its leaves"
@@ -330,14 +330,13 @@ func (r *restore) judgeCold(c *orderCell, k *cold) string {
 	return ""
 }
 
-// moreSlices returns how many slices an iceberg can show at most beside the one it shows, or, while it waits, will show.
-// One that grew while its slice was partly executed may show one more than it counts.
+// moreSlices returns how many slices an iceberg can show at most behind the one it shows, or, while it waits, will show.
 func moreSlices(c *orderCell, k *cold) uint64 {
+	shown := uint32(c.leaves)
 	if c.price == 0 {
-		return slicesOf(uint32(c.leaves), k.floor, k.random)
+		shown = k.floor
 	}
-	least := uint64(max(1, k.floor-k.random))
-	return (uint64(k.reserve) + least - 1) / least
+	return slicesBehind(uint32(c.leaves)+k.reserve, shown, k.floor, k.random)
 }
 
 // link works out what follows from the orders: their names, the lists of their owners, agendas, watches, top orders.

@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "rewrite the expected lines of tests/sce
 // TestScenarios plays tests/scenarios/*.txt on the naive venue and on the engine. A file is a story in the lines of
 // twin.Notation. Behind each command stand the events it must cause, as "-> " lines of twin.EventLine; "book AAPL" shows
 // the displayed book, bids and asks, best first; "===" begins again with an empty venue; "setup orders=2" does so with
-// room for that many live orders; "#" begins a comment.
+// room for that many live orders; "#" begins a comment. Behind each command the engine is restored from a snapshot of itself.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("scenarios/*.txt")
 	if err != nil || len(files) == 0 {
@@ -32,7 +32,7 @@ func TestScenarios(t *testing.T) {
 		want := string(content)
 		for _, kind := range []string{"twin", "engine"} {
 			t.Run(kind+"/"+strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-				got, err := play(want, kind)
+				got, err := play(t, want, kind)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -65,6 +65,7 @@ func firstDifference(t *testing.T, want, got string) {
 
 // stage is one venue with the story so far.
 type stage struct {
+	t        *testing.T
 	kind     string
 	twin     *twin.Twin
 	engine   *engine.Engine
@@ -75,9 +76,9 @@ type stage struct {
 }
 
 // play carries out the commands of a story and returns it with what the venue answered.
-func play(story, kind string) (string, error) {
+func play(t *testing.T, story, kind string) (string, error) {
 	var out strings.Builder
-	s := &stage{kind: kind}
+	s := &stage{t: t, kind: kind}
 	if err := s.open(1000); err != nil {
 		return "", err
 	}
@@ -122,7 +123,7 @@ func (s *stage) line(line string) ([]string, error) {
 	if err := s.apply(&cmd); err != nil {
 		return nil, err
 	}
-	audit := s.engine.Audit
+	audit := s.succeed
 	if s.kind == "twin" {
 		audit = s.twin.Audit
 	}
@@ -136,9 +137,23 @@ func (s *stage) line(line string) ([]string, error) {
 	return answer, nil
 }
 
+// succeed audits the engine and lets its heir, restored from a snapshot, go on in its place.
+func (s *stage) succeed() error {
+	if err := s.engine.Audit(); err != nil {
+		return err
+	}
+	cells := snapshotOf(s.t, s.engine)
+	heir, err := restored(cells, s.seq)
+	if err == nil {
+		err = equal(heir, cells, s.engine.Hash(), s.t)
+	}
+	s.engine = heir
+	return err
+}
+
 // open begins with an empty venue.
 func (s *stage) open(maxOrders uint32) error {
-	*s = stage{kind: s.kind, twin: twin.New(), engine: engine.New(), ledger: new(twin.Ledger), notation: twin.NewNotation()}
+	*s = stage{t: s.t, kind: s.kind, twin: twin.New(), engine: engine.New(), ledger: new(twin.Ledger), notation: twin.NewNotation()}
 	for _, cmd := range twin.Setup(maxOrders) {
 		if err := s.apply(&cmd); err != nil {
 			return err

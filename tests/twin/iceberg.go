@@ -18,14 +18,23 @@ func (t *Twin) refresh(o *order) {
 	ev.Reason, ev.Qty, ev.Link, ev.Display = 'R', uint32(o.slice), before, o.display
 }
 
-// slices is what an iceberg of some size counts for beside itself toward the limit of live orders: the slices that may
-// follow the first (rule 2.6).
-func (r *reserve) slices(open int64) int64 {
-	if r.floor == 0 || open <= r.floor {
+// slices is what an iceberg of some size counts for beside itself toward the limit of live orders: as many slices as may
+// follow the one that is displayed, all as small as they can be (rule 2.6). The first slice of an order that does not stand,
+// and that of a peg wherever it goes, is MaxFloor if the order has as much.
+func (o *order) slices(open int64) int64 {
+	if o.floor == 0 {
 		return 0
 	}
-	least := max(1, r.floor-r.random)
-	return (open - r.floor + least - 1) / least
+	displayed := min(o.floor, open)
+	if o.stands {
+		displayed = min(displayed, o.slice)
+	}
+	smallest := max(1, o.floor-o.random)
+	n := (open - displayed) / smallest
+	if (open-displayed)%smallest > 0 {
+		n++
+	}
+	return n
 }
 
 // room says whether the venue can take one more order with some slices (rule 2.6).
