@@ -184,7 +184,7 @@ func (s *Server) open(cfg *Config, byHand bool) (_ *loop, err error) {
 	if l.lock, err = world.Lock(cfg.Journal); err != nil {
 		return nil, fmt.Errorf("core: journal %s: %w", cfg.Journal, err)
 	}
-	if l.feed, err = openFeed(&cfg.Feed); err != nil {
+	if l.feed, err = openFeed(world, &cfg.Feed); err != nil {
 		return nil, err
 	}
 	found, err := l.build(cfg)
@@ -308,7 +308,7 @@ func (l *loop) shutdown() {
 	if l.kernel != nil {
 		_ = l.kernel.Close()
 	}
-	l.feed.close()
+	l.feed.close(l.world)
 	if l.reached != nil {
 		_ = l.reached.Close()
 	}

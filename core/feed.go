@@ -3,7 +3,6 @@ package core
 import (
 	"fmt"
 	"path/filepath"
-	"syscall"
 
 	"matcher/engine"
 	"matcher/feed"
@@ -39,15 +38,15 @@ type public struct {
 }
 
 // openFeed makes the sockets.
-func openFeed(cfg *Feed) (*public, error) {
+func openFeed(world World, cfg *Feed) (*public, error) {
 	if len(cfg.To) == 0 {
 		return nil, nil
 	}
 	p := &public{memory: make([]byte, 0, 2*feedPiece*64)}
 	for _, to := range cfg.To {
-		fd, err := ring.Datagrams(to, cfg.Device, max(1, cfg.Hops))
+		fd, err := world.Datagrams(to, cfg.Device, max(1, cfg.Hops))
 		if err != nil {
-			p.close()
+			p.close(world)
 			return nil, fmt.Errorf("%w: %w", ErrFeed, err)
 		}
 		p.to = append(p.to, int32(fd))
@@ -55,12 +54,12 @@ func openFeed(cfg *Feed) (*public, error) {
 	return p, nil
 }
 
-func (p *public) close() {
+func (p *public) close(world World) {
 	if p == nil {
 		return
 	}
 	for _, fd := range p.to {
-		_ = syscall.Close(int(fd))
+		world.Close(int(fd))
 	}
 }
 

@@ -178,7 +178,7 @@ func (l *loop) wait() ring.Wait {
 	if l.grace != 0 && passes {
 		until = min(until, max(l.grace, l.mono))
 	}
-	if l.rollAt != 0 && room && !l.ending.under {
+	if l.rollAt != 0 && room && l.state == serving && !l.ending.under {
 		until = min(until, l.mono+l.rollAt-min(l.rollAt, l.time))
 	}
 	if l.ending.under {

@@ -30,6 +30,8 @@ type World interface {
 
 	Listen(addr string) (fd int, actual string, err error)
 	NoDelay(fd int)
+	// Datagrams opens a socket for datagrams to one address. See ring.Datagrams.
+	Datagrams(to, device string, hops int) (fd int, err error)
 	Pipe() (r, w int, err error)
 	// Post writes whole messages to a pipe, at once.
 	Post(fd int, messages []byte)
@@ -111,8 +113,11 @@ func (m *machine) Prefault(address, size uintptr) { ring.Prefault(address, size)
 
 func (m *machine) Listen(addr string) (int, string, error) { return ring.Listen(addr) }
 func (m *machine) NoDelay(fd int)                          { _ = ring.NoDelay(fd) } // a socket that cannot is slower, not wrong
-func (m *machine) Pipe() (r, w int, err error)             { return ring.Pipe() }
-func (m *machine) Close(fd int)                            { _ = syscall.Close(fd) }
+func (m *machine) Datagrams(to, device string, hops int) (int, error) {
+	return ring.Datagrams(to, device, hops)
+}
+func (m *machine) Pipe() (r, w int, err error) { return ring.Pipe() }
+func (m *machine) Close(fd int)                { _ = syscall.Close(fd) }
 
 // Post can only fail when nobody reads any more.
 func (m *machine) Post(fd int, messages []byte) { _, _ = syscall.Write(fd, messages) }

@@ -25,6 +25,7 @@ type client struct {
 	lost    int    // how often it was refused
 	heard   uint64
 	session [10]byte // of seen; zeros: none yet
+	latest  [10]byte // that it was told of
 	seen    []byte   // messages of the session, end to end
 	ends    []uint32 // where each of them ends
 	next    uint64   // number of the message that comes next on this connection
@@ -215,7 +216,7 @@ func (c *client) read() {
 		}
 	}
 	if over && conn.outAt == len(conn.out) {
-		if c.live && !conn.excused && c.r.w.now-c.heard < clientTimeout/2 {
+		if c.live && !conn.excused && !c.r.stopping && !c.r.over(c) && c.r.w.now-c.heard < clientTimeout/2 {
 			fail("%s: the venue has hung up", c.name)
 		}
 		conn.clientEnd = fin
@@ -237,7 +238,8 @@ func (c *client) take(p soupbin.Packet) {
 		c.sequenced(p.Payload)
 	case soupbin.ServerHeartbeat, soupbin.Debug:
 	case soupbin.EndOfSession:
-		fail("%s: the session has ended", c.name)
+		c.r.mayChange(c)
+		c.dayEnded()
 	default:
 		fail("%s: a packet of type %q", c.name, p.Type)
 	}
@@ -250,8 +252,15 @@ func (c *client) admitted(payload []byte) {
 	}
 	a.Session = c.r.w.broken.toClient(a.Session)
 	c.lost = 0
+	if bytes.Compare(a.Session[:], c.latest[:]) < 0 {
+		fail("%s: session %s came behind %s", c.name, a.Session, c.latest)
+	}
+	c.latest = a.Session
 	if c.session != [10]byte{} && a.Session != c.session {
 		c.r.mayChange(c)
+		if c.r.over(c) {
+			c.known = 0
+		}
 		c.seen, c.ends = c.seen[:0], c.ends[:0]
 		c.session = [10]byte{}
 		c.conn.clientEnd = fin // it wants all of the new session
@@ -262,7 +271,7 @@ func (c *client) admitted(payload []byte) {
 		fail("%s: asked for message %d of session %s and gets %d: messages that it was given are lost", c.name, c.asked, a.Session, a.Sequence)
 	}
 	c.session, c.next, c.live = a.Session, a.Sequence, true
-	c.conn.excused = c.r.w.now-c.heard > clientTimeout/2 // it has read that late, and said nothing since
+	c.conn.excused = c.conn.excused || c.r.w.now-c.heard > clientTimeout/2 // it has read that late, and said nothing since
 	c.again()
 	c.cleared = c.r.w.now
 }
@@ -288,18 +297,43 @@ func (c *client) sequenced(m []byte) {
 	c.ends = append(c.ends, uint32(len(c.seen)))
 	be := binary.BigEndian
 	switch m[0] {
-	case ouch.TypeAccepted, ouch.TypeRejected:
+	case ouch.TypeAccepted:
+		if !carried(m[ouch.AcceptedSize:]) {
+			c.answered(be.Uint32(m[9:]))
+		}
+	case ouch.TypeRejected:
 		c.answered(be.Uint32(m[9:]))
 	case ouch.TypeReplaced:
 		c.answered(be.Uint32(m[13:]))
 	case ouch.TypeQueryResponse:
 		c.answer = be.Uint32(m[9:])
+		c.flow.ref = max(c.flow.ref, c.answer-1) // an end of its day that it heard of was lost in a crash
+		c.answered(c.answer - 1)
 	}
+}
+
+// carried says whether the appendage of a message is that of an order of a day before: its number is no UserRefNum of ours.
+func carried(appendage []byte) bool {
+	var o ouch.Options
+	if len(appendage) == 0 || o.Decode(appendage) != nil {
+		return false
+	}
+	return o.UserRefIdx == carriedChannel
+}
+
+// dayEnded: the day is over, its messages are not to be had any more, and UserRefNums begin again.
+func (c *client) dayEnded() {
+	c.seen, c.ends, c.session = c.seen[:0], c.ends[:0], [10]byte{}
+	c.unacked, c.bytes, c.used = c.unacked[:0], c.bytes[:0], 0
+	c.flow.ref, c.known = 0, 0
+	c.conn.clientEnd = fin
+	c.away()
+	c.back += 10_000_000 // the next day begins when others have taken their last messages too
 }
 
 // remembered holds what the venue knows after a start against what it had answered.
 func (c *client) remembered(last uint32) {
-	if c.r.kept && last < c.known {
+	if c.r.kept && last < c.known && !c.r.over(c) {
 		fail("%s: UserRefNum %d was answered, and the venue knows %d only", c.name, c.known, last)
 	}
 	c.known = min(c.known, last)

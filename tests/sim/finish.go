@@ -19,6 +19,9 @@ func (r *run) finish() {
 	r.draining = true
 	w := r.w
 	w.faults = Faults{Vanish: w.faults.Vanish}
+	if w.feed != nil {
+		w.feed.lossless = true
+	}
 	w.fuse, w.fails, w.disk.full, w.nap = 0, 0, false, 20_000_000
 	if r.rogue != nil && r.rogue.conn != nil {
 		r.rogue.conn.clientEnd = reset
@@ -27,6 +30,7 @@ func (r *run) finish() {
 	if r.rng.IntN(2) == 0 || r.o.Control == Disconnects {
 		r.abandoned()
 	}
+	r.quiet("a day does not end", r.settled)
 	r.answered()
 	r.ended()
 	r.replayed()
@@ -96,6 +100,10 @@ func (r *run) answered() {
 		}
 		return true
 	})
+	if v := r.w.feed; v != nil {
+		n := v.packets
+		r.quiet("the feed is silent", func() bool { return v.packets > n })
+	}
 	r.quiet("somebody was not given all messages", func() bool {
 		for i, c := range r.clients {
 			if r.v.Engine().Sent(uint16(i+1)) != uint64(len(c.ends)) {
@@ -128,6 +136,11 @@ func (r *run) replayed() {
 		fail("the journal: %v", err)
 	}
 	var ledger twin.Ledger
+	days := dayBook{good: map[uint64]uint8{}}
+	var view *public
+	if r.w.feed != nil {
+		view = newPublic(r.w.feed, j, r.rng)
+	}
 	for {
 		cmd, events, err := j.Next()
 		if errors.Is(err, io.EOF) {
@@ -139,9 +152,16 @@ func (r *run) replayed() {
 		if r.o.Calm {
 			continue // a measurement: the ledger is slow where many orders rest
 		}
-		if err := ledger.Fold(cmd, events); err != nil {
+		if err := days.fold(&ledger, cmd, events); err != nil {
 			fail("%v", err)
 		}
+		if view != nil {
+			view.command(cmd, events)
+		}
+	}
+	if view != nil {
+		view.end(r.lossy)
+		r.report.Packets = r.w.feed.packets
 	}
 	live := r.v.Engine()
 	if j.Engine().Hash() != live.Hash() || j.OutputHash() != r.v.Output() {
@@ -156,13 +176,17 @@ func (r *run) replayed() {
 
 // String is a run in one line.
 func (r Report) String() string {
-	return fmt.Sprintf("%d turns, %d crashes and recoveries, %d writes failed, %d starts refused, %d commands, %d client events, %d torn sectors, %d blocks of runs",
-		r.Turns, r.Crashes, r.Failed, r.Refused, r.Commands, r.Events, r.Torn, r.Runs)
+	return fmt.Sprintf("%d turns, %d crashes and recoveries, %d stops, %d writes failed, %d starts refused, %d days, %d commands, "+
+		"%d client events, %d packets, %d torn sectors, %d blocks of runs",
+		r.Turns, r.Crashes, r.Stops, r.Failed, r.Refused, r.Days, r.Commands, r.Events, r.Packets, r.Torn, r.Runs)
 }
 
 func (r *Report) add(o Report) {
 	r.Turns += o.Turns
 	r.Crashes += o.Crashes
+	r.Stops += o.Stops
+	r.Days += o.Days
+	r.Packets += o.Packets
 	r.Failed += o.Failed
 	r.Refused += o.Refused
 	r.Commands += o.Commands

@@ -11,6 +11,7 @@ import (
 const (
 	receiveBuffers = 1024 // as many as core asks of its drivers
 	openFiles      = 256  // descriptors at most
+	feedFile       = 255  // of the feed, which is opened before there is a kernel
 )
 
 // Kernel answers Turn as ring.Uring does, on virtual sockets, a virtual disk and a virtual clock. It keeps to what package
@@ -58,7 +59,7 @@ const (
 	regular
 	pipeIn
 	pipeOut
-	other
+	datagrams
 )
 
 // crashed is what a crash panics with: the venue is gone in the middle of whatever it did.
@@ -75,6 +76,7 @@ func (k *Kernel) begin(w *World, arena []byte, base uint64, size int) {
 		k.held = make([]bool, receiveBuffers)
 	}
 	clear(k.held)
+	k.files[feedFile] = descriptor{kind: datagrams}
 	for i := range receiveBuffers {
 		k.free = append(k.free, uint16(receiveBuffers-1-i))
 	}
@@ -219,6 +221,7 @@ func (k *Kernel) write(op *ring.Op, d *descriptor) {
 // sendNow sends what finds room, and tells only if that was not all.
 func (k *Kernel) sendNow(op *ring.Op, d *descriptor, done []ring.Completion) []ring.Completion {
 	if d.kind != socket {
+		k.w.feed.take(k.arena[op.Off:][:op.Len])
 		return done // a datagram is always sent
 	}
 	if d.out {

@@ -26,11 +26,15 @@ func instruments() []core.Instrument {
 	return list
 }
 
+// carriedChannel is where orders of the days before have their numbers.
+const carriedChannel = 255
+
 // flow makes up the messages of one client: orders of every type, about a price that all clients share, so that much
 // trades; amendments, mostly of orders that may live; and some that are wrong.
 type flow struct {
 	rng   *rand.Rand
 	ref   uint32 // last UserRefNum
+	days  bool   // orders of the days before are amended too
 	deep  bool   // orders come to rest, until one takes many of them
 	enter ouch.EnterOrder
 	opts  ouch.Options
@@ -74,6 +78,10 @@ func (f *flow) next(b []byte) ([]byte, uint32) {
 		m := ouch.CancelOrder{UserRefNum: f.recent()}
 		if f.one(4) {
 			m.Quantity = f.rng.Uint32N(30)
+		}
+		if f.days && f.one(4) {
+			f.opts = ouch.Options{Present: ouch.Tag28UserRefIdx, UserRefIdx: carriedChannel}
+			m.UserRefNum, m.Appendage = 1+f.rng.Uint32N(8), f.opts.Append(f.tags[:0])
 		}
 		return m.Append(b), 0
 	case p < 94:

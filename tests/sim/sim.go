@@ -8,6 +8,8 @@
 //	hostile.go  a peer that sends anything
 //	world.go    core.World, and the account of what the journal must hold
 //	kernel.go   core.Kernel; net.go connections; disk.go the disk
+//	days.go     trading days, and a venue that is told to stop
+//	public.go   a receiver of the public feed
 //	rest.go     what is found changed on the disk when a venue starts
 //	control.go  protections that a run does without, to show that the simulator sees it
 //
@@ -15,9 +17,10 @@
 // client.go); the journal replays to the same hashes (I3: every recovery, and finish.go); what is recovered is a prefix of
 // what was written, holds all that was acknowledged, and what was dropped stays dropped (I4, I5: World.begun); quantities
 // are conserved and books never crossed (I7: the twin's Ledger over the journal); everybody gets their answers once the
-// trouble is over (I10: finish.go); orders that live by a connection end with it, once (rule 9.9).
+// trouble is over (I10: finish.go); orders that live by a connection end with it, once (rule 9.9); days end and begin as rule
+// 11 says (days.go); the public is told what the journal has, and no more (public.go).
 //
-// It never looks into the product: it calls what core exports, and reads the bytes that FORMAT.md and PROTOCOL.md describe.
+// It never looks into the product: it calls what is exported, and reads the bytes that FORMAT.md and PROTOCOL.md describe.
 package sim
 
 import (
@@ -59,6 +62,9 @@ type Machine struct {
 type Report struct {
 	Crashes  int // and recoveries after them
 	Failed   int // lives that ended by a failed write
+	Stops    int // lives that ended because an operator said so
+	Days     int // trading days that ended
+	Packets  int // of the feed
 	Refused  int // starts that were refused because of a flipped bit, as they must be
 	Commands uint64
 	Events   uint64 // messages that clients sent, and that they were given for the first time
@@ -86,6 +92,9 @@ type run struct {
 	pace     int  // crashes come after so many ticks or less
 	unclean  int  // lives that did not end in good order
 	kept     bool // since the last start nothing was lost that was acknowledged
+	stopping bool // the venue was told to stop
+	lossy    bool // what was told may have been lost
+	calendar calendar
 	asking   bool
 	kicked   *client // whose session an operator ends
 }
@@ -126,7 +135,7 @@ func newRun(m *Machine, o Options) *run {
 		Power: rng.IntN(10) != 0, Slow: rng.IntN(4) == 0, Late: rng.IntN(3) == 0, Broken: rng.IntN(4) == 0, Full: rng.IntN(4) == 0,
 		Flips: rng.IntN(3) == 0, Astray: rng.IntN(3) == 0,
 		Chunks: half(), Resets: half(), Vanish: half(), Lazy: rng.IntN(3) == 0, Hostile: rng.IntN(3) == 0, Accept: rng.IntN(4) == 0,
-		Jumps: rng.IntN(4) == 0, Operator: rng.IntN(3) == 0,
+		Jumps: rng.IntN(4) == 0, Operator: rng.IntN(3) == 0, Days: rng.IntN(3) == 0, Feed: half(),
 	}
 	r.burst, r.mishaps, r.pace = 1+rng.IntN(8), 20+rng.IntN(200), 10+rng.IntN(100)
 	if o.Calm {
@@ -145,11 +154,16 @@ func newRun(m *Machine, o Options) *run {
 	}
 	r.w = w
 	r.cfg = r.config(deep)
+	r.dated()
+	if f.Feed {
+		w.feed = &receiver{rng: rand.New(rand.NewPCG(o.Seed, 99))}
+		r.cfg.Feed.To = []string{"sim"}
+	}
 	for i := range members {
 		r.clients = append(r.clients, newClient(r, fmt.Sprint("U", i), o.Seed<<8|uint64(i)))
 	}
 	for _, c := range r.clients {
-		c.flow.deep = deep && !o.Calm
+		c.flow.deep, c.flow.days = deep && !o.Calm, f.Days
 	}
 	if f.Hostile {
 		r.rogue = &rogue{r: r, rng: rand.New(rand.NewPCG(o.Seed, 666))}
@@ -213,6 +227,7 @@ func (r *run) open() {
 	v, err := core.OpenStepped(r.cfg)
 	if err == nil {
 		r.v = v
+		r.looked()
 		r.w.back = r.w.now + grace
 		for i, c := range r.clients {
 			c.remembered(v.Engine().LastRef(uint16(i+1), 0))
@@ -253,23 +268,16 @@ func (r *run) crash() {
 	w := r.w
 	r.report.Crashes++
 	r.unclean++
-	for _, c := range r.clients {
-		c.hear()
-	}
-	if r.rogue != nil {
-		r.rogue.conn = nil
-	}
-	w.knocking = w.knocking[:0]
+	r.alone()
 	w.disk.full = false
 	gently := !w.faults.Power || r.rng.IntN(8) == 0 || w.faults.Late && r.rng.IntN(2) == 0
 	w.disk.crash(gently, w.faults.Late)
-	w.header, w.begins = nil, true
 	gently = gently && !w.failed // what a failed sync has lost is lost
 	if w.failed = false; !gently {
 		w.acked = w.safe()
 	}
 	r.kept = r.kept && (gently && w.mode == core.Written || w.mode == core.Sync)
-	r.v, w.kernel, r.asking, r.kicked = nil, nil, false, nil
+	r.lossy = r.lossy || !r.kept
 	switch {
 	case w.faults.Flips && r.rng.IntN(4) == 0:
 		r.spoil(r.flip)
@@ -283,6 +291,20 @@ func (r *run) crash() {
 		w.now += 5 * clientTimeout
 	}
 	r.jump()
+}
+
+// alone ends what went on around a venue that is gone.
+func (r *run) alone() {
+	w := r.w
+	for _, c := range r.clients {
+		c.hear()
+	}
+	if r.rogue != nil {
+		r.rogue.conn = nil
+	}
+	w.knocking = w.knocking[:0]
+	w.header, w.begins = nil, true
+	r.v, w.kernel, r.asking, r.kicked, r.stopping = nil, nil, false, nil, false
 }
 
 // jump moves the wall clock.
@@ -309,8 +331,12 @@ func (r *run) step() {
 	if !r.v.Turn() {
 		r.stopped()
 	}
+	r.looked()
 	if w.faults.Jumps && r.rng.IntN(500) == 0 {
 		r.jump()
+	}
+	if w.faults.Days && r.calendar.first != 0 && r.rng.IntN(200) == 0 {
+		w.wall += wholeDay
 	}
 }
 
@@ -326,22 +352,33 @@ func (r *run) around() {
 	if _, ok := r.v.Told(); ok {
 		r.asking, r.kicked = false, nil
 	}
-	if c := r.kicked; c != nil && c.conn != nil {
-		c.conn.excused = true
-	}
 	if w.faults.Operator && !r.asking && !r.draining && r.rng.IntN(50) == 0 {
 		r.asking = true
 		r.v.Ask(r.request())
+	}
+	if c := r.kicked; c != nil && c.conn != nil {
+		c.conn.excused = true
+	}
+	if w.faults.Operator && !r.draining && r.rng.IntN(400) == 0 {
+		r.stopping = true
+		r.v.Stop()
 	}
 }
 
 // request makes up what an operator asks.
 func (r *run) request() *core.Request {
-	verb := []core.Verb{core.Status, core.Halt, core.Resume, core.Resume, core.CancelFor, core.Kick}[r.rng.IntN(6)]
+	verb := []core.Verb{core.Status, core.Halt, core.Resume, core.Resume, core.CancelFor, core.Kick, core.EndDay}[r.rng.IntN(7)]
+	if !r.w.faults.Days && verb == core.EndDay {
+		verb = core.Status
+	}
 	q := &core.Request{Verb: verb, Symbol: symbols[r.rng.IntN(len(symbols))], Reason: [4]byte{'S', 'I', 'M', ' '}}
 	switch verb {
 	case core.Status:
 		q.Symbol = ""
+	case core.EndDay:
+		q.Symbol = ""
+		q.Stop = r.rng.IntN(4) == 0
+		r.stopping = r.stopping || q.Stop
 	case core.CancelFor, core.Kick:
 		c := r.clients[r.rng.IntN(members)]
 		q.Symbol, q.User = "", c.name
@@ -352,21 +389,19 @@ func (r *run) request() *core.Request {
 	return q
 }
 
-// stopped deals with a venue that has stopped by itself: only a failed write may be the reason.
+// stopped deals with a venue that has stopped: it was told to, or a write has failed.
 func (r *run) stopped() {
 	var failed *core.JournalError
-	if err := r.v.Err(); !errors.As(err, &failed) || !r.report.Faults.Broken {
+	err := r.v.Err()
+	if !errors.As(err, &failed) && r.stopping {
+		r.goesOn()
+		return
+	}
+	if !errors.As(err, &failed) || !r.report.Faults.Broken {
 		fail("the venue stopped: %v", err)
 	}
 	r.report.Failed++
 	panic(crashed{})
-}
-
-// mayChange says that a client is told of another session: only work that was lost allows that.
-func (r *run) mayChange(c *client) {
-	if r.report.Mode == core.Sync || r.unclean == 0 {
-		fail("%s: session %s has ended", c.name, c.session)
-	}
 }
 
 // dial makes a connection.

@@ -77,7 +77,8 @@ func TestSim(t *testing.T) {
 	if n == 1 || o.Control != None || t.Failed() {
 		return
 	}
-	if sum.Crashes < int(n)*5 || sum.Torn < n || sum.Refused == 0 || sum.Failed == 0 || sum.Runs == 0 {
+	if sum.Crashes < int(n)*5 || sum.Torn < n || sum.Refused == 0 || sum.Failed == 0 || sum.Runs == 0 ||
+		sum.Days == 0 || sum.Stops == 0 || sum.Packets == 0 {
 		t.Errorf("the runs show too little: %v", sum)
 	}
 }

@@ -29,7 +29,9 @@ type Faults struct {
 	Hostile  bool // a peer that sends anything
 	Accept   bool // accepting fails
 	Jumps    bool // the wall clock jumps
-	Operator bool // an operator halts, resumes and cancels
+	Operator bool // an operator halts, resumes, cancels and stops the venue
+	Days     bool // trading days end, by themselves or because an operator says so
+	Feed     bool // there is a public feed, and a receiver who misses some of it
 }
 
 // World is the machine below a venue in a simulation: it implements core.World. It also keeps the account of what the
@@ -42,6 +44,7 @@ type World struct {
 	disk    *disk
 	kernel  *Kernel
 	machine *Machine
+	feed    *receiver
 
 	now   uint64 // virtual ns
 	wall  uint64 // ns since 1970 at now 0, jumps
@@ -141,6 +144,9 @@ func (w *World) Listen(addr string) (int, string, error) {
 
 // NoDelay does nothing.
 func (w *World) NoDelay(int) {}
+
+// Datagrams opens the one socket of the feed.
+func (w *World) Datagrams(string, string, int) (int, error) { return feedFile, nil }
 
 // Pipe opens a pipe.
 func (w *World) Pipe() (int, int, error) {
