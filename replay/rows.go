@@ -36,7 +36,7 @@ func column(name, kind string) *npy.Column { return &npy.Column{Name: name, Type
 type CellRows struct {
 	Table                                                *npy.Table
 	Filter                                               Filter
-	Fills                                                uint64 // among the rows
+	Most                                                 uint64 // rows at most, 0: any number
 	seq, time, price, match, maker, taker                *npy.Column
 	qty, leaves, ref, origRef                            *npy.Column
 	instrument, user, kind, flags, idx, side, tif, shown *npy.Column
@@ -56,67 +56,110 @@ func NewCellRows() *CellRows {
 	return r
 }
 
-// Add makes rows of the cells of a block. done: nothing behind them is wanted.
-func (r *CellRows) Add(cells []byte) (done bool, err error) {
-	le := binary.LittleEndian
+// Count says how many rows Add would make of the cells of a block. done: nothing behind them is wanted.
+func (r *CellRows) Count(cells []byte) (rows uint64, done bool) {
+	le, all := binary.LittleEndian, r.Filter == Filter{}
 	for ; len(cells) >= engine.CellSize; cells = cells[engine.CellSize:] {
 		c := cells[:engine.CellSize]
-		kind := engine.Kind(c[0])
-		if kind == engine.KindExtension {
-			continue
-		}
-		seq, time, instrument := le.Uint64(c[8:]), le.Uint64(c[16:]), le.Uint16(c[2:])
-		if r.Filter.Past(seq, time) {
-			return true, nil
-		}
-		if !r.Filter.wants(c[0], instrument, seq, time) {
-			continue
-		}
-		var price, match, maker, taker uint64
-		var qty, leaves, ref, orig uint32
-		var tif, display byte
-		switch kind {
-		case engine.KindFill:
-			match, maker, taker, price = le.Uint64(c[24:]), le.Uint64(c[32:]), le.Uint64(c[40:]), le.Uint64(c[48:])
-			qty, leaves = le.Uint32(c[56:]), le.Uint32(c[60:])
-			r.Fills++
-		case engine.KindReplace:
-			orig = le.Uint32(c[40:])
-			fallthrough
-		case engine.KindEnter:
-			ref, qty, price, tif, display = le.Uint32(c[24:]), le.Uint32(c[28:]), le.Uint64(c[32:]), c[44], c[45]
-		case engine.KindCancel, engine.KindModify:
-			ref, qty = le.Uint32(c[24:]), le.Uint32(c[28:])
-		case engine.KindMassCancel, engine.KindDisable, engine.KindEnable, engine.KindRefused:
-			ref = le.Uint32(c[24:])
-		case engine.KindBust:
-			match, price, qty = le.Uint64(c[24:]), le.Uint64(c[32:]), le.Uint32(c[40:])
-		case engine.KindCancelFor:
-			maker = le.Uint64(c[32:])
-		}
-		r.seq.U64(seq)
-		r.time.U64(time)
-		r.price.U64(price)
-		r.match.U64(match)
-		r.maker.U64(maker)
-		r.taker.U64(taker)
-		r.qty.U32(qty)
-		r.leaves.U32(leaves)
-		r.ref.U32(ref)
-		r.origRef.U32(orig)
-		r.instrument.U16(instrument)
-		r.user.U16(le.Uint16(c[4:]))
-		r.kind.U8(c[0])
-		r.flags.U8(c[1])
-		r.idx.U8(c[6])
-		r.side.U8(c[7])
-		r.tif.U8(tif)
-		r.shown.U8(display)
-		if err := r.Table.Next(); err != nil {
-			return false, err
+		switch {
+		case engine.Kind(c[0]) == engine.KindExtension:
+		case all:
+			rows++
+		case r.Filter.Past(le.Uint64(c[8:]), le.Uint64(c[16:])):
+			return rows, true
+		case r.Filter.wants(c[0], le.Uint16(c[2:]), le.Uint64(c[8:]), le.Uint64(c[16:])):
+			rows++
 		}
 	}
-	return false, nil
+	return rows, false
+}
+
+// Add makes rows of the cells of a block. done: nothing behind them is wanted.
+func (r *CellRows) Add(cells []byte) (done bool, err error) {
+	for len(cells) >= engine.CellSize && !done && err == nil {
+		cells, done, err = r.fill(cells)
+	}
+	return done, err
+}
+
+// places says where the columns that not every cell has lie in a cell of a kind. nowhere is behind its end.
+type places struct{ price, match, maker, taker, qty, leaves, ref, origRef, tif, display uint8 }
+
+const nowhere = engine.CellSize
+
+// placesOf is by kind. The engine's layouts, as CellRows shows them.
+var placesOf = func() (all [256]places) {
+	for i := range all {
+		all[i] = places{nowhere, nowhere, nowhere, nowhere, nowhere, nowhere, nowhere, nowhere, nowhere, nowhere}
+	}
+	enter := &all[engine.KindEnter]
+	enter.ref, enter.qty, enter.price, enter.tif, enter.display = 24, 28, 32, 44, 45
+	all[engine.KindReplace] = *enter
+	all[engine.KindReplace].origRef = 40
+	for _, k := range []engine.Kind{engine.KindCancel, engine.KindModify} {
+		all[k].ref, all[k].qty = 24, 28
+	}
+	for _, k := range []engine.Kind{engine.KindMassCancel, engine.KindDisable, engine.KindEnable, engine.KindRefused} {
+		all[k].ref = 24
+	}
+	bust := &all[engine.KindBust]
+	bust.match, bust.price, bust.qty = 24, 32, 40
+	all[engine.KindCancelFor].maker = 32
+	fill := &all[engine.KindFill]
+	fill.match, fill.maker, fill.taker, fill.price, fill.qty, fill.leaves = 24, 32, 40, 48, 56, 60
+	return all
+}()
+
+// fill makes rows of as many cells as a batch of the table has room for.
+func (r *CellRows) fill(cells []byte) (rest []byte, done bool, err error) {
+	le, n, room := binary.LittleEndian, 0, r.Table.Room()
+	if r.Most != 0 {
+		room = int(min(uint64(room), r.Most-r.Table.Rows()))
+	}
+	var (
+		seq, time, price, match     = r.seq.Room(), r.time.Room(), r.price.Room(), r.match.Room()
+		maker, taker, qty, leaves   = r.maker.Room(), r.taker.Room(), r.qty.Room(), r.leaves.Room()
+		ref, orig, instrument, user = r.ref.Room(), r.origRef.Room(), r.instrument.Room(), r.user.Room()
+		kind, flags, idx, side      = r.kind.Room(), r.flags.Room(), r.idx.Room(), r.side.Room()
+		tif, shown                  = r.tif.Room(), r.shown.Room()
+		cell                        [engine.CellSize + 8]byte // with zeros behind it
+		all                         = r.Filter == Filter{}
+	)
+	for ; len(cells) >= engine.CellSize && n < room; cells = cells[engine.CellSize:] {
+		*(*[engine.CellSize]byte)(cell[:]) = *(*[engine.CellSize]byte)(cells)
+		if engine.Kind(cell[0]) == engine.KindExtension {
+			continue
+		}
+		if !all {
+			at, now := le.Uint64(cell[8:]), le.Uint64(cell[16:])
+			if done = r.Filter.Past(at, now); done {
+				break
+			}
+			if !r.Filter.wants(cell[0], le.Uint16(cell[2:]), at, now) {
+				continue
+			}
+		}
+		p := &placesOf[cell[0]]
+		le.PutUint64(seq[n*8:], le.Uint64(cell[8:]))
+		le.PutUint64(time[n*8:], le.Uint64(cell[16:]))
+		le.PutUint64(price[n*8:], le.Uint64(cell[p.price:]))
+		le.PutUint64(match[n*8:], le.Uint64(cell[p.match:]))
+		le.PutUint64(maker[n*8:], le.Uint64(cell[p.maker:]))
+		le.PutUint64(taker[n*8:], le.Uint64(cell[p.taker:]))
+		le.PutUint32(qty[n*4:], le.Uint32(cell[p.qty:]))
+		le.PutUint32(leaves[n*4:], le.Uint32(cell[p.leaves:]))
+		le.PutUint32(ref[n*4:], le.Uint32(cell[p.ref:]))
+		le.PutUint32(orig[n*4:], le.Uint32(cell[p.origRef:]))
+		le.PutUint16(instrument[n*2:], le.Uint16(cell[2:]))
+		le.PutUint16(user[n*2:], le.Uint16(cell[4:]))
+		kind[n], flags[n], idx[n], side[n] = cell[0], cell[1], cell[6], cell[7]
+		tif[n], shown[n] = cell[p.tif], cell[p.display]
+		n++
+	}
+	if err := r.Table.Took(n); err != nil {
+		return nil, false, err
+	}
+	return cells, done || r.Most != 0 && r.Table.Rows() == r.Most, nil
 }
 
 // EventRows makes rows of what commands caused: one of each event, so each fill is there for its maker and for its taker,

@@ -137,7 +137,7 @@ func (x *exporting) checkKinds() error {
 }
 
 // table writes rows to what the format asks for.
-func (x *exporting) table(fill func(to func(*npy.Table) error) (*npy.Table, []engine.Instrument, error)) error {
+func (x *exporting) table(fill func(to func(*npy.Table, uint64) error) (*npy.Table, []engine.Instrument, error)) error {
 	write := func(o npy.Output) (err error) {
 		o.Format = x.format
 		var open *npy.Table
@@ -146,8 +146,8 @@ func (x *exporting) table(fill func(to func(*npy.Table) error) (*npy.Table, []en
 				open.Discard()
 			}
 		}()
-		t, instruments, err := fill(func(t *npy.Table) error {
-			open = t
+		t, instruments, err := fill(func(t *npy.Table, rows uint64) error {
+			open, o.Rows = t, rows
 			return t.To(o)
 		})
 		if err == nil {
@@ -197,52 +197,64 @@ func (x *exporting) report(rows uint64, instruments []engine.Instrument) error {
 	return nil
 }
 
-// cellRows reads the journal and executes nothing.
-func (x *exporting) cellRows(to func(*npy.Table) error) (*npy.Table, []engine.Instrument, error) {
+// cellRows reads the journal and executes nothing. An npz is read twice: who knows how many rows there will be writes them once.
+func (x *exporting) cellRows(to func(*npy.Table, uint64) error) (*npy.Table, []engine.Instrument, error) {
+	rows := replay.NewCellRows()
+	if x.format == "npz" {
+		_, err := x.cells(rows, func(cells []byte) (bool, error) {
+			n, done := rows.Count(cells)
+			rows.Most += n
+			return done, nil
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := to(rows.Table, rows.Most); err != nil {
+		return nil, nil, err
+	}
+	instruments, err := x.cells(rows, rows.Add)
+	return rows.Table, instruments, err
+}
+
+// cells reads the journal up to the last cell that is wanted, with the filter of rows as it is to be at each block.
+func (x *exporting) cells(rows *replay.CellRows, add func(cells []byte) (done bool, err error)) ([]engine.Instrument, error) {
 	r, err := journal.Open(snapshot.Files(x.dir))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer func() { _ = r.Close() }()
-	rows := replay.NewCellRows()
-	rows.Filter = x.filter
-	if err := to(rows.Table); err != nil {
-		return nil, nil, err
-	}
 	instruments := make([]engine.Instrument, 1)
 	var cmd engine.Command
-	for {
+	rows.Filter = x.filter
+	for done := false; !done; {
 		b, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			x.torn(r.Torn())
-			return rows.Table, instruments, x.found(instruments)
+			break
 		}
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		for cells := b.Cells; len(cells) > 0; cells = cells[journal.CellSize:] {
 			if engine.Kind(cells[0]) == engine.KindInstrument && cmd.Load(cells) > 0 {
 				instruments = define(instruments, cmd.AsInstrument())
 			}
 		}
-		if x.symbol != "" && x.filter.Instrument == 0 {
-			x.filter.Instrument = indexOf(instruments, x.symbol)
-			if rows.Filter.Instrument = x.filter.Instrument; rows.Filter.Instrument == 0 {
+		if x.symbol != "" {
+			if rows.Filter.Instrument = indexOf(instruments, x.symbol); rows.Filter.Instrument == 0 {
 				rows.Filter.Instrument = engine.AllInstruments - 1 // not defined yet: nothing is about it
 			}
 		}
-		done, err := rows.Add(b.Cells)
-		if err != nil {
-			return nil, nil, err
-		}
-		if done {
-			return rows.Table, instruments, x.found(instruments)
+		if done, err = add(b.Cells); err != nil {
+			return nil, err
 		}
 		x.progress.add(uint64(len(b.Bytes)))
 		if err := x.ctx.Err(); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
+	return instruments, x.found(instruments)
 }
 
 // torn tells of a torn tail, if there is one.
@@ -281,9 +293,9 @@ func (x *exporting) found(instruments []engine.Instrument) error {
 }
 
 // eventRows executes the journal and compares it with what it says.
-func (x *exporting) eventRows(to func(*npy.Table) error) (*npy.Table, []engine.Instrument, error) {
+func (x *exporting) eventRows(to func(*npy.Table, uint64) error) (*npy.Table, []engine.Instrument, error) {
 	rows := replay.NewEventRows()
-	if err := to(rows.Table); err != nil {
+	if err := to(rows.Table, 0); err != nil {
 		return nil, nil, err
 	}
 	j, err := x.execute(nil, func(j *replay.Journal, cmd *engine.Command, events []engine.Event) error {
@@ -437,6 +449,7 @@ func (x *exporting) hft(w io.Writer) error {
 	if err != nil {
 		return x.told(err)
 	}
+	defer h.Table.Discard()
 	j, err := x.public(func(now *engine.Engine, msg []byte, wanted bool) error {
 		e, h.Quiet = now, !wanted
 		return h.Message(msg)

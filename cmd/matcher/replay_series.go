@@ -30,8 +30,8 @@ func (r *replaying) series(ctx context.Context, s replay.Series) error {
 		return err
 	}
 	x.progress = longWork{e: r.e, what: "replay", size: journalBytes(x.dir)}
-	return x.table(func(to func(*npy.Table) error) (*npy.Table, []engine.Instrument, error) {
-		if err := to(s.Table()); err != nil {
+	return x.table(func(to func(*npy.Table, uint64) error) (*npy.Table, []engine.Instrument, error) {
+		if err := to(s.Table(), 0); err != nil {
 			return nil, nil, err
 		}
 		index := uint16(0)

@@ -1,4 +1,5 @@
-// Package npy writes tables of integers, row by row, as NumPy arrays or as text. Its memory does not grow with the rows.
+// Package npy writes tables of integers, row by row, as NumPy arrays or as text. Its memory does not grow with the rows: they are
+// gathered in batches, which a goroutine writes.
 //
 // It owns the bytes of .npy headers (version 1.0, padded so that the data begins at a multiple of 64) and the order in
 // which columns reach the disk. It knows nothing of orders, and reads nothing.
@@ -36,6 +37,9 @@ func (c *Column) U64(v uint64) { c.buf = binary.LittleEndian.AppendUint64(c.buf,
 func (c *Column) U32(v uint32) { c.buf = binary.LittleEndian.AppendUint32(c.buf, v) }
 func (c *Column) U16(v uint16) { c.buf = binary.LittleEndian.AppendUint16(c.buf, v) }
 func (c *Column) U8(v uint8)   { c.buf = append(c.buf, v) }
+
+// Room is the memory of the next Table.Room rows, for whoever fills many at once: see Table.Took.
+func (c *Column) Room() []byte { return c.buf[len(c.buf):cap(c.buf)] }
 
 // Text gives a column of letters its value; what is missing of its width is NUL.
 func (c *Column) Text(s string) {

@@ -1,7 +1,10 @@
 package npy
 
 import (
+	"archive/zip"
 	"bytes"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -74,6 +77,15 @@ func TestReadBack(t *testing.T) {
 		if left, _ := os.ReadDir(dir); len(left) != 0 {
 			t.Errorf("the spool is left: %v", left)
 		}
+		placed, err := os.Create(filepath.Join(dir, "placed.npz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		filled(t, Output{Format: "npz", W: placed, Rows: uint64(n), Spool: dir}, n)
+		sameArrays(t, placed.Name(), archive.Bytes())
+		if err := placed.Close(); err != nil {
+			t.Fatal(err)
+		}
 
 		filled(t, Output{Format: "npy", Dir: dir}, n)
 		a, b = nil, nil
@@ -90,6 +102,86 @@ func TestReadBack(t *testing.T) {
 		holds(t, a, b, n)
 	}
 }
+
+// sameArrays reads every file of two archives, sums checked, and compares.
+func sameArrays(t *testing.T, name string, other []byte) {
+	t.Helper()
+	a, err := zip.OpenReader(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = a.Close() }()
+	b, err := zip.NewReader(bytes.NewReader(other), int64(len(other)))
+	if err != nil || len(a.File) != len(b.File) {
+		t.Fatal(len(a.File), err)
+	}
+	read := func(f *zip.File) string {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(f.Name, err)
+		}
+		return string(all)
+	}
+	for i := range a.File {
+		if a.File[i].Name != b.File[i].Name || read(a.File[i]) != read(b.File[i]) {
+			t.Errorf("%s is another array", a.File[i].Name)
+		}
+	}
+}
+
+// TestPromise: as many rows as were announced, or an error.
+func TestPromise(t *testing.T) {
+	for _, rows := range []int{1, 2, 4} {
+		f, err := os.Create(filepath.Join(t.TempDir(), "x.npz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := &Column{Name: "a", Type: "|u1"}
+		table := New(a)
+		if err := table.To(Output{Format: "npz", W: f, Rows: 3}); err != nil {
+			t.Fatal(err)
+		}
+		for range rows {
+			a.U8(1)
+			_ = table.Next()
+		}
+		if err := table.Finish(); !errors.Is(err, errRows) {
+			t.Errorf("%d rows instead of 3: %v", rows, err)
+		}
+		_ = f.Close()
+	}
+}
+
+// A disk that fails ends the table with its error, wherever it is noticed.
+func TestFailing(t *testing.T) {
+	for _, format := range Formats() {
+		if format == "npy" || format == "struct-npy" {
+			continue
+		}
+		a := &Column{Name: "a", Type: "|u1"}
+		table := New(a)
+		if err := table.To(Output{Format: format, W: failing{}, Spool: t.TempDir()}); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		for i := 0; i < 10*batch && err == nil; i++ {
+			a.U8(1)
+			err = table.Next()
+		}
+		if err = errors.Join(err, table.Finish()); !errors.Is(err, io.ErrShortWrite) {
+			t.Errorf("%s: %v", format, err)
+		}
+		table.Discard()
+	}
+}
+
+type failing struct{}
+
+func (failing) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
 
 func TestText(t *testing.T) {
 	for format, want := range map[string]string{

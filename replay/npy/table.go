@@ -1,7 +1,6 @@
 package npy
 
 import (
-	"archive/zip"
 	"bufio"
 	"errors"
 	"fmt"
@@ -15,24 +14,39 @@ import (
 // Formats are the words for what a table can become.
 func Formats() []string { return []string{"npz", "npy", "struct-npy", "csv", "tsv", "json"} }
 
-// Table gathers rows and writes them. Every column is given its value, in any order, before Next ends the row.
+// Table gathers rows and writes them. Every column is given its value, in any order, before Next ends the row. Full batches are
+// written by a goroutine of its own while the next one is gathered: it ends with Finish or Discard.
 type Table struct {
 	columns []*Column
 	width   int // bytes of a row
 	rows    uint64
-	held    int // rows in the buffers
+	held    int // rows in the buffers of the columns
 	sink    sink
+
+	full  chan *rowBatch // to be written
+	empty chan *rowBatch // to be filled
+	wrote chan struct{}  // closed when the goroutine has ended
+	err   error          // of the goroutine; read behind wrote
+}
+
+// rowBatch is rows on their way: the bytes of each column.
+type rowBatch struct {
+	columns [][]byte
+	rows    int
+	err     error // on the way back: what could not be written
 }
 
 // sink is where rows go.
 type sink interface {
-	flush(t *Table) error                 // the rows in the buffers
+	flush(t *Table, b *rowBatch) error
 	finish(t *Table, side []*Table) error // nothing follows; side tables are small
 	discard()
 }
 
-// batch is how many rows are written at once. Half a dozen columns of them fit the second-level cache.
-const batch = 4096
+const (
+	batch   = 1 << 15 // rows that are written at once: the pieces of a column are 32 to 256 KiB
+	batches = 3       // one is gathered, one is written, one waits
+)
 
 // New makes an empty table.
 func New(columns ...*Column) *Table {
@@ -52,6 +66,7 @@ func New(columns ...*Column) *Table {
 // Output says where a table goes.
 type Output struct {
 	Format string    // one of Formats
+	Rows   uint64    // npz: how many rows there will be, 0: not known; see there
 	W      io.Writer // npz, text; struct-npy: it must be an io.WriterAt, since its header says how many rows there are
 	Dir    string    // npy: the directory that gets a file per column, which must be there
 	Spool  string    // npz: where a temporary file may lie; empty: where the system puts those
@@ -62,47 +77,50 @@ var ErrNoSeek = errors.New("npy: the header of a struct-npy is written last: it 
 
 // To sets where the rows go. It is called once, before the first row.
 func (t *Table) To(o Output) error {
+	if err := t.open(o); err != nil {
+		return err
+	}
+	t.full, t.empty, t.wrote = make(chan *rowBatch, batches), make(chan *rowBatch, batches), make(chan struct{})
+	for range batches - 1 {
+		b := &rowBatch{}
+		for _, c := range t.columns {
+			b.columns = append(b.columns, make([]byte, 0, batch*c.size))
+		}
+		t.empty <- b
+	}
+	go t.write()
+	return nil
+}
+
+// write hands batches to the sink. Behind an error nothing is written any more.
+func (t *Table) write() {
+	defer close(t.wrote)
+	for b := range t.full {
+		if t.err == nil {
+			t.err = t.sink.flush(t, b)
+		}
+		b.err = t.err
+		t.empty <- b
+	}
+}
+
+// open makes the sink.
+func (t *Table) open(o Output) (err error) {
 	switch o.Format {
 	case "npz":
-		f, err := os.CreateTemp(o.Spool, ".columns-*")
-		if err != nil {
-			return err
-		}
-		_ = os.Remove(f.Name()) // it goes with the process
-		t.sink = &npz{spool: f, w: o.W}
+		t.sink, err = t.openNPZ(o)
 	case "npy":
-		d := &npyDir{dir: o.Dir}
-		for _, c := range t.columns {
-			f, err := os.Create(filepath.Join(o.Dir, c.Name+".npy"))
-			if err != nil {
-				d.discard()
-				return err
-			}
-			d.files = append(d.files, f)
-			if _, err := f.Write(header(c.scalar(), 0, headerSize)); err != nil {
-				d.discard()
-				return err
-			}
-		}
-		t.sink = d
+		t.sink, err = t.openDir(o.Dir)
 	case "struct-npy":
-		at, ok := o.W.(io.WriterAt)
-		if !ok {
-			return ErrNoSeek
-		}
-		s := &rows{at: at, w: o.W, header: len(header(record(t.columns), 1<<63, 0))}
-		if _, err := o.W.Write(make([]byte, s.header)); err != nil {
-			return err
-		}
-		t.sink = s
+		t.sink, err = t.openRows(o.W)
 	case "csv", "tsv", "json":
 		s := &text{w: bufio.NewWriterSize(o.W, 1<<16), format: o.Format}
 		s.names(t)
 		t.sink = s
 	default:
-		return fmt.Errorf("npy: no format %q", o.Format)
+		err = fmt.Errorf("npy: no format %q", o.Format)
 	}
-	return nil
+	return err
 }
 
 // Rows returns how many rows there are.
@@ -117,6 +135,22 @@ func (t *Table) Next() error {
 	return t.flush()
 }
 
+// Room returns how many rows are gathered at most until the next batch is written.
+func (t *Table) Room() int { return batch - t.held }
+
+// Took ends n rows, at most Room, whose values were put into Column.Room of every column.
+func (t *Table) Took(n int) error {
+	for _, c := range t.columns {
+		c.buf = c.buf[:len(c.buf)+n*c.size]
+	}
+	t.rows += uint64(n)
+	if t.held += n; t.held < batch {
+		return nil
+	}
+	return t.flush()
+}
+
+// flush hands the rows in the buffers on, and takes other buffers.
 func (t *Table) flush() error {
 	for _, c := range t.columns {
 		if len(c.buf) != t.held*c.size {
@@ -126,103 +160,42 @@ func (t *Table) flush() error {
 	if t.held == 0 {
 		return nil
 	}
-	err := t.sink.flush(t)
-	for _, c := range t.columns {
-		c.buf = c.buf[:0]
+	b := <-t.empty
+	for i, c := range t.columns {
+		c.buf, b.columns[i] = b.columns[i][:0], c.buf
 	}
-	t.held = 0
+	b.rows, t.held = t.held, 0
+	err := b.err // of an earlier batch
+	b.err = nil
+	t.full <- b
 	return err
 }
 
 // Finish writes what is left. Side tables, which have no output of their own, go along as arrays of an npz or npy and are
 // left away elsewhere.
 func (t *Table) Finish(side ...*Table) error {
-	if err := t.flush(); err != nil {
-		return err
+	_ = t.flush() // its error is that of the goroutine
+	if t.end(); t.err != nil {
+		return t.err
 	}
 	return t.sink.finish(t, side)
 }
 
-// Discard gives up: files that were opened are closed.
+// end waits for the goroutine.
+func (t *Table) end() {
+	if t.full != nil {
+		close(t.full)
+		<-t.wrote
+		t.full = nil
+	}
+}
+
+// Discard gives up: files that were opened are closed. Behind Finish it does nothing.
 func (t *Table) Discard() {
-	if t.sink != nil {
+	if t.end(); t.sink != nil {
 		t.sink.discard()
 	}
 }
-
-// npz spools the columns batch by batch in one file: the batches of a column lie at equal distances.
-type npz struct {
-	spool *os.File
-	w     io.Writer
-	full  int64 // batches
-	size  int64
-	last  int // rows of a last batch that is not full
-}
-
-func (s *npz) flush(t *Table) error {
-	if s.last != 0 {
-		panic("npy: rows behind a short batch")
-	}
-	for _, c := range t.columns {
-		n, err := s.spool.Write(c.buf)
-		if s.size += int64(n); err != nil {
-			return err
-		}
-	}
-	if t.held == batch {
-		s.full++
-	} else {
-		s.last = t.held
-	}
-	return nil
-}
-
-func (s *npz) finish(t *Table, side []*Table) error {
-	defer s.discard()
-	z := zip.NewWriter(s.w)
-	copied := make([]byte, 1<<18)
-	for _, c := range t.columns {
-		w, err := entry(z, c, t.rows)
-		if err != nil {
-			return err
-		}
-		for i := range s.full {
-			at := io.NewSectionReader(s.spool, i*int64(t.width)*batch+int64(c.at)*batch, int64(c.size)*batch)
-			if _, err := io.CopyBuffer(w, at, copied); err != nil {
-				return err
-			}
-		}
-		if s.last > 0 {
-			at := s.full*int64(t.width)*batch + int64(c.at)*int64(s.last)
-			if _, err := io.CopyBuffer(w, io.NewSectionReader(s.spool, at, int64(c.size)*int64(s.last)), copied); err != nil {
-				return err
-			}
-		}
-	}
-	for _, extra := range side {
-		for _, c := range extra.columns {
-			w, err := entry(z, c, extra.rows)
-			if err == nil {
-				_, err = w.Write(c.buf)
-			}
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return z.Close()
-}
-
-// entry begins the array of a column in an archive.
-func entry(z *zip.Writer, c *Column, rows uint64) (io.Writer, error) {
-	w, err := z.CreateHeader(&zip.FileHeader{Name: c.Name + ".npy", Method: zip.Store})
-	if err == nil {
-		_, err = w.Write(header(c.scalar(), rows, headerSize))
-	}
-	return w, err
-}
-
-func (s *npz) discard() { _ = s.spool.Close() }
 
 // npyDir is a file per column.
 type npyDir struct {
@@ -230,9 +203,26 @@ type npyDir struct {
 	files []*os.File
 }
 
-func (d *npyDir) flush(t *Table) error {
-	for i, c := range t.columns {
-		if _, err := d.files[i].Write(c.buf); err != nil {
+// openDir makes the files.
+func (t *Table) openDir(dir string) (sink, error) {
+	d := &npyDir{dir: dir}
+	for _, c := range t.columns {
+		f, err := os.Create(filepath.Join(dir, c.Name+".npy"))
+		if err == nil {
+			d.files = append(d.files, f)
+			_, err = f.Write(header(c.scalar(), 0, headerSize))
+		}
+		if err != nil {
+			d.discard()
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+func (d *npyDir) flush(_ *Table, b *rowBatch) error {
+	for i, column := range b.columns {
+		if _, err := d.files[i].Write(column); err != nil {
 			return err
 		}
 	}
@@ -275,11 +265,22 @@ type rows struct {
 	buf    []byte
 }
 
-func (s *rows) flush(t *Table) error {
+// openRows leaves room for the header.
+func (t *Table) openRows(w io.Writer) (sink, error) {
+	at, ok := w.(io.WriterAt)
+	if !ok {
+		return nil, ErrNoSeek
+	}
+	s := &rows{at: at, w: w, header: len(header(record(t.columns), 1<<63, 0))}
+	_, err := w.Write(make([]byte, s.header))
+	return s, err
+}
+
+func (s *rows) flush(t *Table, b *rowBatch) error {
 	s.buf = s.buf[:0]
-	for i := range t.held {
-		for _, c := range t.columns {
-			s.buf = append(s.buf, c.buf[i*c.size:][:c.size]...)
+	for i := range b.rows {
+		for j, c := range t.columns {
+			s.buf = append(s.buf, b.columns[j][i*c.size:][:c.size]...)
 		}
 	}
 	_, err := s.w.Write(s.buf)

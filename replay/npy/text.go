@@ -36,8 +36,8 @@ func (s *text) between() byte {
 	return ','
 }
 
-func (s *text) flush(t *Table) error {
-	for i := range t.held {
+func (s *text) flush(t *Table, b *rowBatch) error {
+	for i := range b.rows {
 		s.line = s.line[:0]
 		for j, c := range t.columns {
 			switch {
@@ -47,7 +47,7 @@ func (s *text) flush(t *Table) error {
 			case j > 0:
 				s.line = append(s.line, s.between())
 			}
-			s.value(c, c.buf[i*c.size:][:c.size])
+			s.value(c, b.columns[j][i*c.size:][:c.size])
 		}
 		if s.format == "json" {
 			s.line = append(s.line, '}')
