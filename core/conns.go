@@ -373,23 +373,26 @@ func (c *conns) shut(l *loop, n int32, how uint32) {
 	l.ops = append(l.ops, ring.Op{Code: ring.Shutdown, File: c.all[n].fd, Len: how, Tag: tag(tagShut, n)})
 }
 
-// leave moves one connection on. True: it is closed.
+// leave moves one connection on. True: it is closed. Where the peer has closed and has been sent everything, Close says the
+// same as the shutdowns, and needs no thread of the kernel that first must get a cpu.
 func (c *conns) leave(l *loop, n int32) bool {
 	cn := &c.all[n]
+	over := l.mono-cn.last >= lingerClose
 	if cn.leaving { // our side, once, behind what is on its way
-		if cn.resting && l.mono-cn.last < lingerClose {
+		if cn.resting && !over {
 			return false
 		}
 		cn.leaving = false
-		c.shut(l, n, shutSend)
-		return false
+		if !cn.drained || cn.resting {
+			c.shut(l, n, shutSend)
+		}
+		return false // what is sent in this turn may be short
 	}
-	if !cn.cut && (cn.drained || l.mono-cn.last >= lingerClose) {
+	if over && !cn.cut && (cn.armed || cn.resting) {
 		cn.cut = true
 		c.shut(l, n, shutBoth)
-		return false
 	}
-	if !cn.cut || !cn.drained || cn.armed || cn.resting || cn.shutting != 0 {
+	if !cn.drained || cn.armed || cn.resting || cn.shutting != 0 {
 		return false
 	}
 	l.ops = append(l.ops, ring.Op{Code: ring.Close, File: cn.fd, Tag: tag(tagQuiet, 0)})

@@ -41,7 +41,7 @@ func (c Control) String() string {
 }
 
 // patience is within how many seeds the loss must be noticed.
-func (c Control) patience() uint64 { return 60 }
+func (c Control) patience() uint64 { return 240 }
 
 // atRest says that a protection is about what happens to the disk while nobody writes to it, and is missed only then.
 func (c Control) atRest() bool { return c == Promise || c == Position || c == Chain }
