@@ -166,7 +166,7 @@ func (l *loop) wait() ring.Wait {
 	w := ring.Wait{Policy: l.cfg.Wait, DiskBusy: l.cfg.Durability != Async && l.writer.InFlight() != 0}
 	room := l.writer.Room()
 	in := &l.conns.inbox
-	reads := room && !l.blocked && !l.ready()
+	reads := room && !l.blocked && !l.ready() && !l.ending.under // a login for the next day waits for it
 	if l.more || len(l.held) != 0 || (in.light.n != 0 || in.heavy.n != 0 && l.roomy()) && reads {
 		return w
 	}
