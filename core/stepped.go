@@ -70,6 +70,9 @@ func (v *Stepped) Told() (Answer, bool) {
 	}
 }
 
+// Report says in one line what the venue runs on, as Server.Report does.
+func (v *Stepped) Report() string { return v.server.Report() }
+
 // Err returns why the venue stopped by itself.
 func (v *Stepped) Err() error { return v.loop.err }
 

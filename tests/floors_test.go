@@ -37,7 +37,7 @@ var floors = map[string][]string{
 	"core":            {"snapshot", "gateway", "feed", "engine", "journal", "ring", "replay"},
 	"cmd/matcher":     {"core", "snapshot", "relay", "feed", "replay", "client", "client/feed", "client/market", "engine", "book", "journal", "ring", "wire/ouch", "wire/soupbin", "wire/itch", "replay/npy", "replay/generate"},
 	"tests/twin":      {"engine"},
-	"tests/sim":       {"core", "replay", "engine", "feed", "journal", "ring", "client/market", "wire/ouch", "wire/soupbin", "wire/mold", "tests/twin"},
+	"tests/sim":       {"core", "snapshot", "replay", "engine", "feed", "journal", "ring", "client/market", "wire/ouch", "wire/soupbin", "wire/mold", "tests/twin"},
 }
 
 // outside is who may import which module beside the standard library: each dependency has one home.

@@ -37,6 +37,7 @@ type client struct {
 	out     []byte
 	packet  []byte
 	known   uint32 // UserRefNums that the venue has answered, the highest
+	day     uint64 // of that
 	answer  uint32 // NextUserRefNum of the last Query Response on this connection, 0 none
 	cleared uint64 // virtual time when it came back last
 	events  uint64
@@ -174,6 +175,9 @@ func (c *client) again() {
 
 // answered takes note that everything up to a UserRefNum was dealt with.
 func (c *client) answered(ref uint32) {
+	if day := c.r.calendar.of[c.session]; day != c.day {
+		c.day, c.known = day, 0
+	}
 	c.known = max(c.known, ref)
 	n := 0
 	for n < len(c.unacked) && c.unacked[n].ref <= ref {
@@ -258,9 +262,6 @@ func (c *client) admitted(payload []byte) {
 	c.latest = a.Session
 	if c.session != [10]byte{} && a.Session != c.session {
 		c.r.mayChange(c)
-		if c.r.over(c) {
-			c.known = 0
-		}
 		c.seen, c.ends = c.seen[:0], c.ends[:0]
 		c.session = [10]byte{}
 		c.conn.clientEnd = fin // it wants all of the new session
@@ -325,15 +326,18 @@ func carried(appendage []byte) bool {
 func (c *client) dayEnded() {
 	c.seen, c.ends, c.session = c.seen[:0], c.ends[:0], [10]byte{}
 	c.unacked, c.bytes, c.used = c.unacked[:0], c.bytes[:0], 0
-	c.flow.ref, c.known = 0, 0
+	c.flow.ref = 0
 	c.conn.clientEnd = fin
 	c.away()
 	c.back += 10_000_000 // the next day begins when others have taken their last messages too
 }
 
-// remembered holds what the venue knows after a start against what it had answered.
-func (c *client) remembered(last uint32) {
-	if c.r.kept && last < c.known && !c.r.over(c) {
+// remembered holds what the venue knows after a start against what it had answered on that day.
+func (c *client) remembered(day uint64, last uint32) {
+	if day != c.day {
+		return
+	}
+	if c.r.kept && last < c.known {
 		fail("%s: UserRefNum %d was answered, and the venue knows %d only", c.name, c.known, last)
 	}
 	c.known = min(c.known, last)

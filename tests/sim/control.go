@@ -28,6 +28,7 @@ const (
 	Chain               // blocks do not say what comes before them
 	Fence               // a new epoch does not last before its first block does
 	Syncs               // a sync makes nothing durable
+	Streams             // of snapshots, other bytes with a good checksum
 	Returned            // who has come back after a crash counts as lost when the time for that is over
 	controls
 )
@@ -36,7 +37,7 @@ const (
 func (c Control) String() string {
 	return [...]string{
 		"none", "durability", "checksum", "promise", "runs", "sessions", "disconnects", "failstop", "shortsends",
-		"position", "chain", "fence", "syncs", "returned",
+		"position", "chain", "fence", "syncs", "streams", "returned",
 	}[c]
 }
 
@@ -235,5 +236,8 @@ func (c Control) needs(f *Faults, mode *core.Durability) {
 		f.Lazy = true
 	case Fence:
 		f.Late = true
+	case Streams:
+		f.Snaps = true
 	}
+	f.Snaps = f.Snaps && c == Streams // the others would not be the snapshots' journal any more
 }

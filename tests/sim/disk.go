@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"path"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -22,6 +23,9 @@ type disk struct {
 	rng     *rand.Rand
 	names   map[string]*inode // as everybody sees them
 	lasting map[string]*inode // as a crash leaves them, but for a first part of changes
+	archive map[string]*inode // segments that were moved to another directory
+	away    bool              // that one is not there
+	hidden  bool              // snapshots are not to be seen
 	changes []change
 	flight  []*flight
 	cached  []*flight // ended without waiting for the disk's cache: the power may take them, until Sync
@@ -62,7 +66,7 @@ type flight struct {
 }
 
 func newDisk(rng *rand.Rand, m *Machine) *disk {
-	return &disk{rng: rng, machine: m, names: map[string]*inode{}, lasting: map[string]*inode{}}
+	return &disk{rng: rng, machine: m, names: map[string]*inode{}, lasting: map[string]*inode{}, archive: map[string]*inode{}}
 }
 
 func (d *disk) change(name string, file *inode) {
@@ -253,30 +257,42 @@ func (d *disk) syncDir() {
 // scrap gives the memory of files to the next run.
 func (d *disk) scrap(m *Machine) {
 	seen := map[*inode]bool{}
-	for _, f := range d.names {
-		if !seen[f] {
-			seen[f] = true
-			m.blocks = append(m.blocks, f.data)
+	for _, names := range []map[string]*inode{d.names, d.archive} {
+		for name, f := range names {
+			if !seen[f] && !strings.Contains(name, "/") {
+				seen[f] = true
+				m.blocks = append(m.blocks, f.data)
+			}
 		}
 	}
 }
 
 // The disk as an fs.FS, for recovery.
 
-// Open opens a file, or the directory.
+// Open opens a file.
 func (d *disk) Open(name string) (fs.File, error) {
 	f := d.names[name]
-	if f == nil {
+	if f == nil && !d.away {
+		f = d.archive[name]
+	}
+	if f == nil || d.hidden && strings.Contains(name, "/") {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
 	return &reading{disk: d, name: name, file: f}, nil
 }
 
-// ReadDir lists the directory.
-func (d *disk) ReadDir(string) ([]fs.DirEntry, error) {
+// ReadDir lists a directory.
+func (d *disk) ReadDir(dir string) ([]fs.DirEntry, error) {
 	list := make([]fs.DirEntry, 0, len(d.names))
 	for name, f := range d.names {
-		list = append(list, &reading{disk: d, name: name, file: f})
+		if path.Dir(name) == dir && !(d.hidden && dir != ".") {
+			list = append(list, &reading{disk: d, name: name, file: f})
+		}
+	}
+	if dir == "." && !d.away {
+		for name, f := range d.archive {
+			list = append(list, &reading{disk: d, name: name, file: f})
+		}
 	}
 	slices.SortFunc(list, func(a, b fs.DirEntry) int { return bytes.Compare([]byte(a.Name()), []byte(b.Name())) })
 	return list, nil

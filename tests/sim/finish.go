@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -131,6 +132,7 @@ func (r *run) ended() {
 
 // replayed: the journal gives the same state, the same messages, and a story without a contradiction.
 func (r *run) replayed() {
+	r.w.disk.hidden = true
 	j, err := replay.Open(r.w.disk)
 	if err != nil {
 		fail("the journal: %v", err)
@@ -143,7 +145,7 @@ func (r *run) replayed() {
 	}
 	for {
 		cmd, events, err := j.Next()
-		if errors.Is(err, io.EOF) {
+		if ended(err) {
 			break
 		}
 		if err != nil {
@@ -164,7 +166,7 @@ func (r *run) replayed() {
 		r.report.Packets = r.w.feed.packets
 	}
 	live := r.v.Engine()
-	if j.Engine().Hash() != live.Hash() || j.OutputHash() != r.v.Output() {
+	if j.Engine().Hash() != live.Hash() || j.OutputHash() != r.v.Output() || !bytes.Equal(cells(j.Engine()), cells(live)) {
 		fail("the journal gives state %x and output %x, the venue had %x and %x", j.Engine().Hash(), j.OutputHash(), live.Hash(), r.v.Output())
 	}
 	r.report.Commands, r.report.Hash = j.Counts().Commands, live.Hash()^r.v.Output()
@@ -174,11 +176,14 @@ func (r *run) replayed() {
 	r.report.Torn, r.report.Runs = r.w.disk.torn, r.w.runs
 }
 
+// ended says that a journal was executed to its end.
+func ended(err error) bool { return errors.Is(err, io.EOF) }
+
 // String is a run in one line.
 func (r Report) String() string {
 	return fmt.Sprintf("%d turns, %d crashes and recoveries, %d stops, %d writes failed, %d starts refused, %d days, %d commands, "+
-		"%d client events, %d packets, %d torn sectors, %d blocks of runs",
-		r.Turns, r.Crashes, r.Stops, r.Failed, r.Refused, r.Days, r.Commands, r.Events, r.Packets, r.Torn, r.Runs)
+		"%d client events, %d packets, %d snapshots, %d starts from one, %d torn sectors, %d blocks of runs",
+		r.Turns, r.Crashes, r.Stops, r.Failed, r.Refused, r.Days, r.Commands, r.Events, r.Packets, r.Snapshots, r.Resumed, r.Torn, r.Runs)
 }
 
 func (r *Report) add(o Report) {
@@ -187,6 +192,8 @@ func (r *Report) add(o Report) {
 	r.Stops += o.Stops
 	r.Days += o.Days
 	r.Packets += o.Packets
+	r.Snapshots += o.Snapshots
+	r.Resumed += o.Resumed
 	r.Failed += o.Failed
 	r.Refused += o.Refused
 	r.Commands += o.Commands

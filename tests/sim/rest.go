@@ -15,12 +15,14 @@ import (
 func (r *run) spoil(how func() bool) {
 	w := r.w
 	kept := map[*inode][]byte{}
-	for _, f := range w.disk.names {
-		kept[f] = slices.Clone(f.data)
+	for _, names := range [...]map[string]*inode{w.disk.names, w.disk.archive} {
+		for _, f := range names {
+			kept[f] = slices.Clone(f.data)
+		}
 	}
 	flights := w.disk.flight
-	w.disk.flight = nil // what is late is later still
-	defer func() { w.disk.flight = flights }()
+	w.disk.flight, w.disk.hidden = nil, true // what is late is later still, and all of the journal is to be read
+	defer func() { w.disk.flight, w.disk.hidden = flights, false }()
 	if !how() {
 		if !r.o.Control.atRest() {
 			r.o.Control.undo(w.disk)

@@ -9,6 +9,7 @@
 //	world.go    core.World, and the account of what the journal must hold
 //	kernel.go   core.Kernel; net.go connections; disk.go the disk
 //	days.go     trading days, and a venue that is told to stop
+//	shelf.go    snapshots of the disk, and starts from them
 //	public.go   a receiver of the public feed
 //	rest.go     what is found changed on the disk when a venue starts
 //	control.go  protections that a run does without, to show that the simulator sees it
@@ -56,24 +57,28 @@ type Machine struct {
 	arena  []byte
 	kernel Kernel
 	blocks [][]byte // of files
+
+	scratch string // a directory, see shelf
 }
 
 // Report says what a run did.
 type Report struct {
-	Crashes  int // and recoveries after them
-	Failed   int // lives that ended by a failed write
-	Stops    int // lives that ended because an operator said so
-	Days     int // trading days that ended
-	Packets  int // of the feed
-	Refused  int // starts that were refused because of a flipped bit, as they must be
-	Commands uint64
-	Events   uint64 // messages that clients sent, and that they were given for the first time
-	Turns    int
-	Torn     uint64 // sectors
-	Runs     int    // blocks that went on in the next
-	Hash     uint64 // of state and messages at the end
-	Faults   Faults
-	Mode     core.Durability
+	Crashes   int // and recoveries after them
+	Failed    int // lives that ended by a failed write
+	Stops     int // lives that ended because an operator said so
+	Days      int // trading days that ended
+	Packets   int // of the feed
+	Snapshots int // taken
+	Resumed   int // starts from one
+	Refused   int // starts that were refused because of a flipped bit, as they must be
+	Commands  uint64
+	Events    uint64 // messages that clients sent, and that they were given for the first time
+	Turns     int
+	Torn      uint64 // sectors
+	Runs      int    // blocks that went on in the next
+	Hash      uint64 // of state and messages at the end
+	Faults    Faults
+	Mode      core.Durability
 }
 
 // run is a run at work.
@@ -93,6 +98,7 @@ type run struct {
 	unclean  int  // lives that did not end in good order
 	kept     bool // since the last start nothing was lost that was acknowledged
 	stopping bool // the venue was told to stop
+	archives bool // segments are
 	lossy    bool // what was told may have been lost
 	calendar calendar
 	asking   bool
@@ -136,6 +142,7 @@ func newRun(m *Machine, o Options) *run {
 		Flips: rng.IntN(3) == 0, Astray: rng.IntN(3) == 0,
 		Chunks: half(), Resets: half(), Vanish: half(), Lazy: rng.IntN(3) == 0, Hostile: rng.IntN(3) == 0, Accept: rng.IntN(4) == 0,
 		Jumps: rng.IntN(4) == 0, Operator: rng.IntN(3) == 0, Days: rng.IntN(3) == 0, Feed: half(),
+		Snaps: rng.IntN(4) == 0,
 	}
 	r.burst, r.mishaps, r.pace = 1+rng.IntN(8), 20+rng.IntN(200), 10+rng.IntN(100)
 	if o.Calm {
@@ -154,6 +161,7 @@ func newRun(m *Machine, o Options) *run {
 	}
 	r.w = w
 	r.cfg = r.config(deep)
+	r.archives = half()
 	r.dated()
 	if f.Feed {
 		w.feed = &receiver{rng: rand.New(rand.NewPCG(o.Seed, 99))}
@@ -224,13 +232,17 @@ func (r *run) survives(do func()) (gone bool) {
 // open starts the venue, on whatever the last life left.
 func (r *run) open() {
 	r.arm()
+	r.w.disk.away = !r.w.spoilt && r.report.Faults.Snaps && r.rng.IntN(4) == 0
 	v, err := core.OpenStepped(r.cfg)
+	r.w.disk.away = false
 	if err == nil {
 		r.v = v
 		r.looked()
+		r.fromSnapshot()
 		r.w.back = r.w.now + grace
+		day, _ := v.Engine().Today()
 		for i, c := range r.clients {
-			c.remembered(v.Engine().LastRef(uint16(i+1), 0))
+			c.remembered(day.Seq, v.Engine().LastRef(uint16(i+1), 0))
 		}
 		r.kept = true
 		return
@@ -285,6 +297,12 @@ func (r *run) crash() {
 		r.spoil([]func() bool{r.swap, r.lead, r.forge}[r.rng.IntN(3)])
 	case !r.o.Control.atRest():
 		r.o.Control.undo(w.disk)
+	}
+	if w.faults.Snaps && r.rng.IntN(16) == 0 {
+		r.take()
+	}
+	if w.faults.Snaps && r.rng.IntN(8) == 0 {
+		r.spoilNewest()
 	}
 	w.now += r.rng.Uint64N(grace)
 	if r.rng.IntN(32) == 0 {
@@ -345,6 +363,9 @@ func (r *run) around() {
 	w := r.w
 	if r.rng.IntN(8) == 0 || r.draining {
 		r.v.Prepare()
+	}
+	if w.faults.Snaps && r.rng.IntN(60) == 0 {
+		r.take()
 	}
 	if w.faults.Full && r.rng.IntN(100) == 0 {
 		w.disk.full = !w.disk.full && !r.draining

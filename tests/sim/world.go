@@ -31,6 +31,7 @@ type Faults struct {
 	Jumps    bool // the wall clock jumps
 	Operator bool // an operator halts, resumes, cancels and stops the venue
 	Days     bool // trading days end, by themselves or because an operator says so
+	Snaps    bool // snapshots are taken, damaged, lost; segments are archived
 	Feed     bool // there is a public feed, and a receiver who misses some of it
 }
 
@@ -62,6 +63,7 @@ type World struct {
 	kept   int     // blocks before it
 	begins bool    // there is no fence of this life yet
 	failed bool    // a sync has
+	spoilt bool    // the newest snapshot is damaged
 	chance uint64
 	fails  int    // writes and syncs until one fails
 	back   uint64 // virtual time until which users may come back after the last start
