@@ -35,7 +35,7 @@ func configOn(t testing.TB, backend Backend) Config {
 		Backend: backend,
 		Listen:  "127.0.0.1:0", Journal: t.TempDir(), Segment: 8 << 20, CPU: NoCPU, Wait: ring.Block,
 		MaxOrders: 200_000, MaxUsers: 16, MaxSessions: 32, StreamMemory: 256 << 20,
-		LoginTimeout: time.Second, ClientTimeout: 15 * time.Second, Heartbeat: time.Second,
+		LoginTimeout: 10 * time.Second, ClientTimeout: 15 * time.Second, Heartbeat: time.Second,
 		Instruments: []Instrument{{Symbol: "AAPL", PriceDecimals: 4, Tick: 100, Lot: 1, MaxQty: 1_000_000, MaxPrice: 1_999_999_900}},
 		Log:         func(line string) { t.Log(line) },
 	}

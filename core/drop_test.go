@@ -66,7 +66,7 @@ func TestDisconnectJournaled(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := dropping(t)
-			c.ClientTimeout = 1500 * time.Millisecond // the clients' heartbeats come every second
+			c.ClientTimeout = 4 * time.Second // the clients' heartbeats come every second
 			s := open(t, c)
 			a := dial(t, s, "U0", 1)
 			a.order('B', 1, 900_000, '0')
@@ -162,13 +162,13 @@ func TestRecoveryGrace(t *testing.T) {
 				c.Journal = crash(t, old)
 			}
 			stop(t, s)
-			c.RecoveryGrace = 400 * time.Millisecond
+			c.RecoveryGrace = 3 * time.Second // a slow machine needs most of it to come back
 			s = open(t, c)
 			back := dial(t, s, "U1", 0)
 			if n := ask(t, s, Request{Verb: Status}).Venue.Orders; n != 2 {
 				t.Errorf("%d orders after the start, want 2", n)
 			}
-			for end := time.Now().Add(5 * time.Second); ask(t, s, Request{Verb: Status}).Venue.Orders != 1; time.Sleep(5 * time.Millisecond) {
+			for end := time.Now().Add(20 * time.Second); ask(t, s, Request{Verb: Status}).Venue.Orders != 1; time.Sleep(5 * time.Millisecond) {
 				if time.Now().After(end) {
 					t.Fatal("the orders of who did not come back are there for ever")
 				}

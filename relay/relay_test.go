@@ -44,7 +44,7 @@ func newVenue(t *testing.T, durability core.Durability) *venue {
 	v := &venue{t: t, cfg: core.Config{
 		Listen: "127.0.0.1:0", Journal: t.TempDir(), Durability: durability, Segment: 8 << 20, CPU: core.NoCPU, Wait: ring.Block,
 		MaxOrders: 10_000, MaxUsers: 8, MaxSessions: 8, StreamMemory: 64 << 20,
-		LoginTimeout: time.Second, ClientTimeout: 15 * time.Second, Heartbeat: time.Second,
+		LoginTimeout: 10 * time.Second, ClientTimeout: 15 * time.Second, Heartbeat: time.Second,
 		Instruments: []core.Instrument{{Symbol: "AAPL", PriceDecimals: 4, Tick: 100, Lot: 1, MaxQty: 1_000_000, MaxPrice: 1_999_999_900}},
 	}}
 	v.cfg.Users = []core.User{{Name: "ALICE", Firm: "ALFA", Hash: hash(v.cfg.Secret, "ALICE")}}

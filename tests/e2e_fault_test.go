@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"matcher/journal"
 )
@@ -215,7 +214,7 @@ func TestStop(t *testing.T) {
 	v := newVenue(t, "0.0001", "MAKER", "TAKER")
 	s := v.serve()
 	v.must(0, "send", "-f", v.write("day.flow", synthetic(*seed, 500, true)), "--keys", v.keys, "--to", s.addr)
-	left := s.stop(2 * time.Second)
+	left := s.stop(patience)
 	if left.code != 0 || !strings.Contains(left.stdout, `"state_hash":"`) {
 		t.Errorf("%+v", left)
 	}
@@ -229,7 +228,7 @@ func TestStop(t *testing.T) {
 	if strings.Contains(s.ready, "torn") || !strings.Contains(s.ready, "commands replayed, epoch 2") {
 		t.Error(s.ready)
 	}
-	if left := s.stop(2 * time.Second); left.code != 0 {
+	if left := s.stop(patience); left.code != 0 {
 		t.Errorf("%+v", left)
 	}
 	v.verified(executed(t, v.journal()))

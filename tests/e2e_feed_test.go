@@ -417,7 +417,7 @@ func (b *broadcaster) requested(want []byte) {
 		next += uint64(p.Messages())
 	}
 	time.Sleep(1100 * time.Millisecond)
-	if p, ok := ask(mold.Header{Session: session, Sequence: 2, Count: 1}, time.Second); !ok || p.Messages() != 1 {
+	if p, ok := ask(mold.Header{Session: session, Sequence: 2, Count: 1}, patience); !ok || p.Messages() != 1 {
 		t.Errorf("one message: %+v, %v", p.Header, ok)
 	}
 	for _, h := range []mold.Header{

@@ -3,7 +3,6 @@ package tests
 import (
 	"context"
 	"testing"
-	"time"
 
 	"matcher/client"
 )
@@ -16,7 +15,7 @@ func TestLoginAgain(t *testing.T) {
 	const logins = 4_000
 	lost, last := 0, error(nil)
 	for n := range logins {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		conn, err := client.Dial(ctx, client.Options{Addr: s.addr, Username: "ALICE", Password: v.key("ALICE"), Sequence: uint64(n % 2)})
 		cancel()
 		if err != nil {
