@@ -189,6 +189,23 @@ func (l *Line) Appendage(dst []byte) []byte {
 	return dst
 }
 
+// SetAppendage makes the options those of an appendage, as Appendage writes it; elements that no flow has are left out.
+func (l *Line) SetAppendage(app []byte) {
+	l.Options = l.Options[:0]
+	for len(app) > 1 && len(app) > int(app[0]) {
+		v := uint64(0)
+		for _, b := range app[2 : 1+app[0]] {
+			v = v<<8 | uint64(b)
+		}
+		for i := range options {
+			if o := &options[i]; o.tag == app[1] && app[0] == 1+o.width {
+				l.insert(Option{o.tag, v})
+			}
+		}
+		app = app[1+app[0]:]
+	}
+}
+
 // Names says what the names on a line stand for at one venue.
 type Names struct {
 	User       uint16  // index of Line.User, 0 unknown

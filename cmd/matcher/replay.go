@@ -66,7 +66,7 @@ func replayVerb(ctx context.Context, e *env, args []string) error {
 	flags.Uint64Var(&r.hashEvery, "hash-every", 0, "journal: write state and output hash after every so many commands, and at the end, to -o")
 	flags.StringVar(&r.against, "against", "", "journal: compare with the hashes of this file, written by another build: exit 5 at the first difference")
 	speed := flags.String("speed", "max", "journal: 1x as it was recorded, 10x, max")
-	flags.StringVar(&r.insert, "insert", "", "journal: what if this order had been there: \"t=TIME user=NAME buy 100 AAPL @ 187.25\"")
+	flags.StringVar(&r.insert, "insert", "", "journal: what if this order had been there: \"t=TIME user=NAME buy 100 AAPL @ 187.25\",\nwith any instruction of matcher send: ... --display 10 --tif gtc")
 	flags.Uint64Var(&r.remove, "remove", 0, "journal: what if the order with this reference had not been there")
 	flags.BoolVar(&r.asJSON, "json", false, "print JSON, an object a line")
 	words, err := parse(flags, args, 1, 1)

@@ -7,35 +7,41 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
+	"time"
 
+	"matcher/core"
 	"matcher/engine"
 	"matcher/replay"
+	"matcher/snapshot"
 )
 
 // inserted is the text behind --insert, read as far as it can be without the venue.
 type inserted struct {
-	at, seq             uint64
-	user, symbol, price string
-	quantity            string
-	side, tif, display  byte
+	at, seq uint64
+	user    string
+	side    byte
+	words   []string // quantity, symbol, price
+	how     instructions
 }
 
 const insertForm = `--insert "t=2026-11-25T14:30:00Z user=ALICE buy 100 AAPL @ 187.25"`
 
-// readInsert reads `t=TIME|seq=N user=NAME buy|sell QTY SYMBOL @ PRICE [ioc|fok] [hidden]`.
+// readInsert reads `t=TIME|seq=N user=NAME buy|sell QTY SYMBOL [@] PRICE` with the instructions of matcher send. `ioc`, `fok` and
+// `hidden` are short for theirs.
 func readInsert(text string) (*inserted, error) {
-	in := &inserted{tif: '0', display: 'Y'}
+	in := &inserted{}
 	bad := func(what string) error {
-		return &fault{Code: "E4004", What: "--insert: " + what, Fix: insertForm, Or: "seq=N instead of t=TIME: behind the command of that number; at the end: ioc, fok, hidden"}
+		return &fault{Code: "E4004", What: "--insert: " + what, Fix: insertForm, Or: "seq=N instead of t=TIME: behind the command of that number; at the end: ioc, fok, hidden, or instructions of matcher send (--display 50)"}
 	}
-	words := strings.Fields(strings.ReplaceAll(text, "@", " @ "))
-	var plain []string
-	for _, w := range words {
+	short := map[string]string{"ioc": "--tif=ioc", "fok": "--tif=fok", "hidden": "--hidden"}
+	var args []string
+	for _, w := range strings.Fields(strings.ReplaceAll(text, "@", " ")) {
 		name, value, named := strings.Cut(w, "=")
 		switch {
+		case strings.HasPrefix(w, "-"):
+			args = append(args, w)
 		case named && name == "t":
 			var none uint64
 			if err := readBound("t", value, &none, &in.at); err != nil || none != 0 {
@@ -51,30 +57,39 @@ func readInsert(text string) (*inserted, error) {
 			in.user = strings.ToUpper(value)
 		case named:
 			return nil, bad(fmt.Sprintf("nothing is called %q", name))
-		case w == "ioc":
-			in.tif = '3'
-		case w == "fok":
-			in.tif = '4'
-		case w == "hidden":
-			in.display = 'N'
+		case short[w] != "" && (len(args) == 0 || args[len(args)-1] != "--tif"):
+			args = append(args, short[w])
 		default:
-			plain = append(plain, w)
+			args = append(args, w)
 		}
 	}
-	if len(plain) != 5 || plain[3] != "@" || (plain[0] != "buy" && plain[0] != "sell") {
+	fs := newFlags("replay --insert")
+	in.how.flags(fs)
+	plain, err := parse(fs, args, 0, len(args))
+	if err != nil {
+		var f *fault
+		if errors.As(err, &f) {
+			return nil, bad(f.What)
+		}
+		return nil, bad("it is an order, not a question")
+	}
+	if len(plain) != 4 || (plain[0] != "buy" && plain[0] != "sell") {
 		return nil, bad("it is not buy or sell, a quantity, a symbol, @ and a price")
 	}
 	if in.user == "" || in.at == 0 && in.seq == 0 {
 		return nil, bad("it needs user= and t= or seq=")
 	}
+	if in.how.now = time.Unix(0, int64(in.at)); in.at == 0 && in.how.relative() {
+		return nil, bad("--expire with a length needs t=: it begins there")
+	}
 	in.side = map[string]byte{"buy": 'B', "sell": 'S'}[plain[0]]
-	in.quantity, in.symbol, in.price = plain[1], plain[2], plain[4]
+	in.words = plain[1:]
 	return in, nil
 }
 
 // command makes the Enter, once the venue has the user and the instrument. False: it has not.
 func (in *inserted) command(e *engine.Engine) (*engine.Command, bool, error) {
-	index := e.Lookup(symbolOf(in.symbol))
+	index := e.Lookup(symbolOf(in.words[1]))
 	user := uint16(0)
 	for i, u := range e.Users() {
 		if i > 0 && trim(u.Name[:]) == in.user {
@@ -84,30 +99,38 @@ func (in *inserted) command(e *engine.Engine) (*engine.Command, bool, error) {
 	if index == 0 || user == 0 {
 		return nil, false, nil
 	}
-	def := e.Instruments()[index]
-	price := engine.MarketPrice
-	if in.price != "market" {
-		var err error
-		if price, err = units(in.price, def.PriceDecimals); err != nil {
-			return nil, false, err
-		}
-	}
-	qty, err := units(in.quantity, def.LotDecimals)
+	def := instrumentOf(&e.Instruments()[index])
+	qty, err := lots(&def, in.words[0])
 	if err != nil {
 		return nil, false, err
 	}
-	lot := uint64(max(def.Lot, 1))
-	if qty == 0 || qty%lot != 0 || qty/lot > 1<<32-1 {
-		return nil, false, &fault{Code: "E2004", What: fmt.Sprintf("%s quantity %s cannot be ordered", in.symbol, in.quantity)}
+	l := replay.Line{Verb: replay.Enter, Ref: 1, Qty: qty, Side: in.side, Capacity: 'P', Cross: 'N', Sweep: 'N', ClOrdID: noClOrdID, Symbol: symbolOf(def.Symbol)}
+	if l.Price, err = wirePrice(&def, in.words[2]); err != nil {
+		return nil, false, err
 	}
+	if l.TIF, l.Display, err = in.how.letters(); err != nil {
+		return nil, false, err
+	}
+	options, err := in.how.options(&def, qty)
+	if err != nil {
+		return nil, false, err
+	}
+	l.SetAppendage(options)
 	cmd := &engine.Command{}
-	c := cmd.Enter()
-	c.Kind, c.Instrument, c.User, c.Side, c.Time = engine.KindEnter, index, user, in.side, in.at
-	c.Qty, c.Price, c.TIF, c.Display, c.Capacity, c.Cross = uint32(qty/lot), price, in.tif, in.display, 'P', 'N'
-	for i := range c.ClOrdID {
-		c.ClOrdID[i] = ' '
-	}
+	l.Command(cmd, replay.Names{User: user, Instrument: index, Firm: e.Firm(user)})
+	cmd.Time = in.at
 	return cmd, true, nil
+}
+
+// noClOrdID is that of an order without one.
+var noClOrdID = [14]byte([]byte("              "))
+
+// instrumentOf is an instrument of a journal as a configuration says it, without its terms.
+func instrumentOf(def *engine.Instrument) core.Instrument {
+	return core.Instrument{
+		Symbol: trim(def.Symbol[:]), PriceDecimals: def.PriceDecimals, LotDecimals: def.LotDecimals, Tick: max(def.Tick, 1), Lot: max(def.Lot, 1),
+		MaxQty: def.MaxQty, MaxPrice: def.MaxPrice, ProRata: def.Policy == engine.PolicyProRata,
+	}
 }
 
 // whatIfResult is what an order more or less came to.
@@ -133,7 +156,7 @@ func (r *replaying) whatIf(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	j, err := replay.Open(os.DirFS(r.name))
+	j, err := replay.Open(snapshot.Files(r.name))
 	if err != nil {
 		return journalFault(r.name, err)
 	}
@@ -172,7 +195,7 @@ func (r *replaying) whatIf(ctx context.Context) (err error) {
 	if !w.Found {
 		what := fmt.Sprintf("no order of %s got the reference %d by an Enter", r.name, r.remove)
 		if in != nil {
-			what = fmt.Sprintf("%s ends before the order could be inserted, or never had user %s or symbol %s", r.name, in.user, in.symbol)
+			what = fmt.Sprintf("%s ends before the order could be inserted, or never had user %s or symbol %s", r.name, in.user, in.words[1])
 		}
 		return &fault{Code: "E4004", What: what, Fix: "matcher journal export " + quoteAll([]string{r.name}) + " --events --format csv --kind A"}
 	}
@@ -278,7 +301,7 @@ func (v *whatIf) end(in *inserted) error {
 	if in != nil {
 		text += fmt.Sprintf("order   accepted: %t; %s, %d lots, %d left", r.Accepted, count(int(r.Fills), "fill"), r.Filled, r.Left)
 		if r.Filled > 0 {
-			def := v.engine.Instruments()[v.engine.Lookup(symbolOf(in.symbol))]
+			def := v.engine.Instruments()[v.engine.Lookup(symbolOf(in.words[1]))]
 			text += ", average price " + decimalText(r.Notional/r.Filled, def.PriceDecimals)
 		}
 		text += "\n"

@@ -15,6 +15,7 @@ import (
 	"matcher/engine"
 	"matcher/journal"
 	"matcher/replay"
+	"matcher/snapshot"
 )
 
 // A report is made in two passes over the journal: the first finds the range of time and prices, the second executes it and
@@ -114,7 +115,7 @@ func reportVerb(ctx context.Context, e *env, args []string) error {
 
 // scan is the first pass: ranges of time and price.
 func (r *report) scan(ctx context.Context, symbol string) error {
-	j, err := journal.Open(os.DirFS(r.dir))
+	j, err := journal.Open(snapshot.Files(r.dir))
 	if err != nil {
 		return err
 	}
@@ -188,7 +189,7 @@ func (r *report) bin(at uint64) int {
 
 // execute is the second pass.
 func (r *report) execute(ctx context.Context, e *env) error {
-	j, err := replay.Open(os.DirFS(r.dir))
+	j, err := replay.Open(snapshot.Files(r.dir))
 	if err != nil {
 		return err
 	}

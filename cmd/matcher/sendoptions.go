@@ -28,6 +28,8 @@ type instructions struct {
 	stop, trigger, trail    string
 	peg, pegOffset          string
 	selfMatch, onDisconnect string
+
+	now time.Time // when the order is entered; zero: at once
 }
 
 func (i *instructions) flags(fs *pflag.FlagSet) {
@@ -215,14 +217,28 @@ func (i *instructions) until(_ *core.Instrument, o *ouch.Options) error {
 		if wrong != nil {
 			return &fault{Code: "E4004", What: fmt.Sprintf("--expire %q is no time", i.expire), Why: "a time like 2026-12-24T18:00:00Z, or how long, like 90s"}
 		}
-		at = time.Now().Add(d)
+		at = i.entered().Add(d)
 	}
-	if !at.After(time.Now()) {
+	if !at.After(i.entered()) {
 		return &fault{Code: "E4004", What: fmt.Sprintf("--expire %s is over", i.expire), Why: "an order lives until a time that is to come", Fix: "--expire 1h"}
 	}
 	o.Present |= ouch.Tag132ExpireAt
 	o.ExpireAt = uint64(at.UnixNano())
 	return nil
+}
+
+// entered is when the order is entered.
+func (i *instructions) entered() time.Time {
+	if i.now.IsZero() {
+		return time.Now()
+	}
+	return i.now
+}
+
+// relative says whether the order is to live for a length and not until a time.
+func (i *instructions) relative() bool {
+	_, err := time.ParseDuration(i.expire)
+	return err == nil
 }
 
 // offset reads a distance between prices, with a sign if need be, as what 4 bytes hold on the wire.

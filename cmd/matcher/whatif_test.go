@@ -57,6 +57,51 @@ func TestWhatIfInsert(t *testing.T) {
 	}
 }
 
+// An order with any instruction of matcher send that never trades leaves everything else as it was.
+func TestWhatIfInstructions(t *testing.T) {
+	j := recorded(t, mixedFlow(400))
+	at := `t=2026-01-02T09:30:00.2Z user=TAKER `
+	for _, order := range []string{
+		"buy 100 AAPL @ 1.00 --display 10", "buy 100 AAPL @ 1 --display=10 --random 3", "buy 100 AAPL @ 1.00 --hidden",
+		"sell 100 AAPL @ 1000 --post-only", "sell 100 AAPL @ 1000 --post-only=reprice", "buy 100 AAPL @ 1 --tif ioc", "buy 100 AAPL @ 1 --tif fok",
+		"buy 100 AAPL @ 1 --tif gtc", "buy 100 AAPL @ 1 ioc --min-qty 50", "buy 100 AAPL @ 1 --min-qty 50", "buy 100 AAPL @ 1 --all-or-none",
+		"buy 100 AAPL @ 1 --ttl 1s", "buy 100 AAPL @ 1 --expire 90s", "buy 100 AAPL @ 1 --expire 2026-01-02T09:30:00.3Z",
+		"buy 100 AAPL @ 1 --peg primary", "buy 100 AAPL @ 1 --peg midpoint", "buy 100 AAPL @ 1 --peg primary --peg-offset -0.10",
+		"sell 100 AAPL market --stop 1.00", "sell 100 AAPL market --stop 2.00 --trail 148", "buy 100 AAPL @ 1 --stop 900 --trigger ask", "buy 100 AAPL @ 1 --self-match newest",
+	} {
+		o := do(t, 0, "replay", j, "--insert", at+order)
+		in(t, o.stdout, "order   accepted: true; 0 fills, 0 lots, ", "every event of 885 commands is as it was recorded")
+	}
+	in(t, do(t, 0, "replay", j, "--insert", at+"buy 100 AAPL market ioc --min-qty 30").stdout, "accepted: true; ", "average price")
+	in(t, do(t, 0, "replay", j, "--insert", at+"sell 100 AAPL market --stop 900").stdout, "accepted: false; ", "rejected, code 0x001d") // the stop would fire at once
+	for text, says := range map[string]string{
+		at + "buy 100 AAPL @ 1 --display":                        "--display needs a value",
+		at + "buy 100 AAPL @ 1 --dismay 3":                       "has no flag --dismay",
+		at + "buy 100 AAPL @ 1 --help":                           "an order, not a question",
+		at + "buy 100 AAPL @ 1 --peg north":                      "no word for it",
+		at + "buy 100 AAPL @ 1 --expire 2026-01-02T09:30:00Z":    "is over",
+		"seq=9 user=TAKER buy 100 AAPL @ 1 --expire 90s":         "needs t=",
+		at + "buy 100 AAPL @ 1 ioc --ttl 9s":                     "does not go with",
+		at + "buy 100 AAPL @ 1 --all-or-none --min-qty 3":        "two words for one thing",
+		at + "buy 100.5 AAPL @ 1":                                "lots",
+		"seq=9 user=TAKER --tif=gtc buy 100 AAPL @ 1 --tif nine": "no time in force",
+	} {
+		in(t, do(t, exitUsage, "replay", j, "--insert", text).stderr, says)
+	}
+}
+
+// Segments that were archived are part of the journal for whoever reads it from its birth.
+func TestArchivedIsRead(t *testing.T) {
+	j := recorded(t, mixedFlow(60))
+	archive := t.TempDir()
+	if err := errors.Join(os.Rename(filepath.Join(j, "000001.mj"), filepath.Join(archive, "000001.mj")),
+		os.WriteFile(filepath.Join(j, "archived"), []byte(archive+"\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	in(t, do(t, 0, "replay", j, "--remove", "1").stdout, "gained")
+	do(t, 0, "report", j, "-o", filepath.Join(t.TempDir(), "r.html"))
+}
+
 func TestWhatIfQueue(t *testing.T) {
 	j := recorded(t, queueFlow)
 	o := do(t, 0, "replay", j, "--insert", "seq=7 user=MAKER sell 30 AAPL @ 150")
