@@ -80,7 +80,9 @@ func (b *Book) Add(s Slot, r Resting) {
 	key := l.key(r.Price)
 	at := o.pages[l.directory[key>>pageBits]].blocks[key>>blockBits%blockSize] // block, then queue; page 0 has no blocks
 	if at == 0 {
-		at = l.extend(key)
+		l.extend(key)
+		b.Add(s, r) // what has to outlive a call is kept in memory all the way
+		return
 	}
 	at = at<<blockBits | key%blockSize
 	q := &o.queues[at]

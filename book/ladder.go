@@ -67,8 +67,8 @@ func (l *ladder) mark(key, queue uint32) {
 	}
 }
 
-// extend makes the block of key, and its page if there is none, and returns it. mark must follow.
-func (l *ladder) extend(key uint32) uint32 {
+// extend makes the block of key, and its page if there is none. mark must follow.
+func (l *ladder) extend(key uint32) {
 	o := l.orders
 	number := key >> pageBits
 	if l.directory[number] == 0 {
@@ -79,7 +79,6 @@ func (l *ladder) extend(key uint32) uint32 {
 	p := &o.pages[i]
 	p.blocks[key>>blockBits%blockSize] = b
 	p.occupied |= 1 << (key >> blockBits % blockSize)
-	return b
 }
 
 // drop notes that a queue has become empty.

@@ -75,6 +75,6 @@ func (b *Book) Fillable(taker Side, limit Price, need uint64) uint64 {
 
 // Crosses says whether Match of an aggressor of side taker would meet anybody up to limit.
 func (b *Book) Crosses(taker Side, limit Price) bool {
-	displayed, hidden := b.ladder(1-taker, Displayed), b.ladder(1-taker, Hidden)
+	displayed, hidden := &b.ladders[(taker^1)<<1&3], &b.ladders[(taker^1)<<1&3|1]
 	return min(displayed.best, hidden.best) < displayed.end(limit)
 }

@@ -2,19 +2,10 @@ package engine
 
 import "matcher/book"
 
-// cancel carries out OUCH 5.0 Cancel Order: the quantity is the most that the order may execute in all (rule 9.1).
-func (e *Engine) cancel(c *Cancel) {
-	slot := e.find(c.User, c.Idx, c.Ref)
-	if slot == 0 {
-		return
-	}
-	o := e.at(slot)
+// cancelRare cancels an order that is not plain, or a part of one.
+func (e *Engine) cancelRare(c *Cancel, o *order, slot book.Slot) {
 	if c.Qty <= o.used {
-		if o.flags == 0 {
-			e.plainCancel(o, slot)
-		} else {
-			e.kill(slot, 'U')
-		}
+		e.kill(slot, 'U')
 		return
 	}
 	leaves, keep := e.leaves(o, slot), c.Qty-o.used

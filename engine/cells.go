@@ -430,25 +430,36 @@ func (c *Command) Cells() []byte {
 }
 
 // Load makes c the command that lies in cells (one cell, or two). It returns how many cells it took, 0 if the cells hold
-// no command or the extension is missing.
+// no command or the extension is missing; c is then anything.
 func (c *Command) Load(cells []byte) int {
 	if len(cells) < CellSize || !Kind(cells[0]).Command() {
 		return 0
 	}
+	loadCell((*[CellSize]byte)(unsafe.Pointer(c)), (*[CellSize]byte)(cells))
 	n := 1
-	if cells[1]&FlagExtension != 0 {
+	if c.Flags&FlagExtension != 0 {
 		n = 2
 		if len(cells) < 2*CellSize || Kind(cells[CellSize]) != KindExtension {
 			return 0
 		}
+		loadCell((*[CellSize]byte)(unsafe.Pointer(&c.Ext)), (*[CellSize]byte)(cells[CellSize:]))
 	}
-	copy((*[2 * CellSize]byte)(unsafe.Pointer(c))[:], cells[:n*CellSize])
 	return n
+}
+
+// loadCell copies a cell in pieces for which no function is called.
+func loadCell(to, from *[CellSize]byte) {
+	d, s := (*[4][16]byte)(unsafe.Pointer(to)), (*[4][16]byte)(unsafe.Pointer(from))
+	d[0] = s[0]
+	d[1] = s[1]
+	d[2] = s[2]
+	d[3] = s[3]
 }
 
 // Command says whether a cell of this kind is a command.
 func (k Kind) Command() bool {
-	return k >= KindEnter && k <= KindRefused || k >= KindRules && k <= KindCancelFor
+	const orders, venue = 2<<KindRefused - 1<<KindEnter, 2<<KindCancelFor - 1<<KindRules
+	return k < 64 && (orders|venue)>>k&1 != 0
 }
 
 // Cell returns the fill's bytes as the journal holds them. They share its memory.
@@ -527,4 +538,14 @@ var (
 	_ [CellSize]byte     = [unsafe.Sizeof(CancelFor{})]byte{}
 	_ [CellSize]byte     = [unsafe.Sizeof(Terms{})]byte{}
 	_ [EventSize]byte    = [unsafe.Sizeof(Event{})]byte{}
+
+	// What the short way takes as words (plain.go).
+	_ [44]byte = [unsafe.Offsetof(Enter{}.TIF)]byte{} // TIF, Display, Capacity, Cross, as an event has them at 72
+	_ [48]byte = [unsafe.Offsetof(Enter{}.ClOrdID)]byte{}
+	_ [44]byte = [unsafe.Offsetof(Replace{}.TIF)]byte{}
+	_ [48]byte = [unsafe.Offsetof(Replace{}.ClOrdID)]byte{}
+	_ [56]byte = [unsafe.Offsetof(Event{}.ClOrdID)]byte{}
+	_ [70]byte = [unsafe.Offsetof(Event{}.Reason)]byte{}
+	_ [72]byte = [unsafe.Offsetof(Event{}.TIF)]byte{}
+	_ [76]byte = [unsafe.Offsetof(Event{}.Shown)]byte{}
 )

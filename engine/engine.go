@@ -9,15 +9,15 @@
 //	engine.go       the state, Apply, time
 //	cells.go        the bytes of commands and fills, the events
 //	tell.go         events
-//	plain.go        the short way of a plain order
-//	enter.go        new orders: checks; terms.go: what the instructions mean
+//	plain.go        Enter, Cancel and Replace of plain orders, the short way
+//	enter.go        new orders that are not plain: checks; terms.go: what the instructions mean
 //	aggress.go      the aggressor: post-only, feasibility, fills, coming to rest
 //	plan.go         the walk of rank, time and conditions, tried before it is carried out; prorata.go shares a level
 //	commit.go       carrying a plan out
 //	iceberg.go      slices and their refreshes
 //	selfmatch.go    self-trade prevention
 //	settle.go       what moves by itself: pegs.go, stops.go
-//	amend.go        Cancel, Modify; replace.go Replace; mass.go mass cancel, kill switch, disconnect
+//	amend.go        Cancel of what is not plain or not whole, Modify; replace.go Replace; mass.go mass cancel, kill switch, disconnect
 //	venue.go        rules, instruments, users; symbols.go finds an instrument; operator.go halts, busts, cancels on behalf
 //	day.go          trading days, restarts, instruments that change between days
 //	limits.go       what an account may have, and how fast

@@ -2,23 +2,9 @@ package engine
 
 import "matcher/book"
 
-// enter carries out OUCH 5.0 Enter Order.
-func (e *Engine) enter(cmd *Command) {
+// enterRare enters an order that is not plain. Its UserRefNum is used up.
+func (e *Engine) enterRare(cmd *Command, u *user) {
 	c := cmd.Enter()
-	if !e.known(&c.Header) {
-		return
-	}
-	u := &e.users[c.User]
-	if !e.use(u, c.User, c.Idx, c.Ref) {
-		return
-	}
-	if u.interval != 0 && !e.pace(u) {
-		e.reject(&c.Header, c.Ref, c.ClOrdID, rejectRate)
-		return
-	}
-	if e.plain(c, u) {
-		return
-	}
 	t := terms{
 		name: name{c.ClOrdID, c.Capacity, c.TIF},
 		qty:  c.Qty, open: c.Qty, price: c.Price,

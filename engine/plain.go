@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math/bits"
+	"unsafe"
 
 	"matcher/book"
 )
@@ -10,19 +11,44 @@ import (
 // or without options, of an account without special rules, against makers that ask for no care; and Replaces of such orders
 // by such. Everything it does, enter, replace and aggress do as well; it is here because it is most of the work of a venue.
 //
-// Structs are written field by field, and in the widths in which they are read again: a literal would be built on the stack
-// and copied in wider pieces than it was written in, for which the processor has to wait.
+// Enter and Cancel are one function each from top to bottom, with calls only into the book and for what is rare. Events are
+// written as ten words, in place and once; other structs field by field, and in the widths in which they are read again: a
+// literal would be built on the stack and copied in wider pieces than it was written in, for which the processor has to wait.
 
-// plain enters a new order the short way. False: nothing was done, the order is not plain.
-func (e *Engine) plain(c *Enter, u *user) bool {
-	if c.Flags&^FlagPostOnly|c.Idx|c.Exempt != 0 || c.Cross != 'N' || e.orders.Live()+int(e.slices) >= e.orders.Cap() ||
-		u.open >= u.most {
-		return false
+// enter carries out OUCH 5.0 Enter Order.
+func (e *Engine) enter(cmd *Command) {
+	c := cmd.Enter()
+	if !e.known(&c.Header) {
+		return
 	}
-	in, side, price := e.plainTerms(u, &c.Header, c.TIF, c.Display, c.Price)
-	rests := c.TIF != tifIOC && c.Price < MarketPrice
-	if in == nil || c.Qty-1 >= in.maxQty || c.Flags != 0 && !rests {
-		return false
+	u := &e.users[c.User]
+	if c.Idx == 0 && c.Ref > u.last0 {
+		u.last0 = c.Ref
+		if !u.dirty {
+			e.touchUser(u, c.User)
+		}
+	} else if !e.use(u, c.User, c.Idx, c.Ref) {
+		return
+	}
+	if u.interval != 0 && !e.pace(u) {
+		e.reject(&c.Header, c.Ref, c.ClOrdID, rejectRate)
+		return
+	}
+	side := sides[c.Side]
+	if c.Flags&^FlagPostOnly|c.Idx|c.Exempt|side>>1 != 0 || c.Display != 'Y' || c.Cross != 'N' || u.rare || u.open >= u.most ||
+		e.closed || e.orders.Live()+int(e.slices) >= e.orders.Cap() || int(c.Instrument) >= len(e.instruments) {
+		e.enterRare(cmd, u)
+		return
+	}
+	in := &e.instruments[c.Instrument] // of index 0 no quantity is good
+	price, limit := in.ticks(c.Price)
+	rests := limit && (c.TIF == tifDay || c.TIF == tifGTC)
+	if !rests {
+		price = in.immediate(c, side)
+	}
+	if price == 0 || c.Qty-1 >= in.maxQty || in.state != 0 || in.careful[side&1^1] != 0 {
+		e.enterRare(cmd, u)
+		return
 	}
 	// The order has its slot from the start: most come to rest.
 	slot := e.orders.Take()
@@ -30,27 +56,64 @@ func (e *Engine) plain(c *Enter, u *user) bool {
 	e.reference++
 	o.reference, o.ref, o.used = e.reference, c.Ref, 0
 	o.setWord(c.word())
-	n := &e.names[slot]
-	n.clOrdID, n.capacity, n.tif = c.ClOrdID, c.Capacity, c.TIF
-	ev := e.event()
-	ev.begin(c.word() | 'A')
-	ev.Ref, ev.OrigRef, ev.Qty, ev.Leaves = c.Ref, 0, c.Qty, c.Qty
+	id, idEnd := clOrdID(&c.ClOrdID)
+	e.names[slot].set(id, idEnd|uint64(c.Capacity)<<48|uint64(c.TIF)<<56)
 	u.sent++ // its turn on the list of what has changed came with its UserRefNum
-	ev.Order, ev.Link, ev.Price, ev.Number = e.reference, 0, c.Price, u.sent
-	ev.ClOrdID = c.ClOrdID
-	ev.Reason, ev.TIF, ev.Display, ev.Capacity, ev.Cross, ev.Shown = 0, c.TIF, 'Y', c.Capacity, 'N', 0
-	if c.Flags != 0 && in.book.Crosses(side, price) {
-		e.plainEnd(o, slot, c.Price, c.Qty, 'G')
-		return true
+	e.event().put(c.word()|'A', c.Ref, 0, c.Qty, c.Qty, e.reference, 0, c.Price, u.sent, id, idEnd, letters(&c.TIF))
+	left := c.Qty
+	if in.book.Crosses(book.Side(side), price) {
+		if c.Flags != 0 {
+			e.plainEnd(o, slot, c.Price, left, 'G')
+			return
+		}
+		left = e.plainWalk(o, in, book.Side(side), price, left)
 	}
-	if left := e.plainWalk(o, in, side, price, c.Qty); left == 0 {
+	switch {
+	case left == 0:
 		e.orders.Free(slot)
-	} else if !rests {
+	case !rests:
 		e.plainEnd(o, slot, c.Price, left, 'I')
-	} else {
-		e.plainRest(u, o, slot, in, side, price, left)
+	default:
+		e.plainRest(u, o, slot, in, book.Side(side), price, left)
 	}
-	return true
+}
+
+// clOrdID returns the 14 bytes of a name in two words, of a command in which two more bytes follow.
+func clOrdID(id *[14]byte) (first, rest uint64) {
+	w := (*[2]uint64)(unsafe.Pointer(id))
+	return w[0], w[1] & (1<<48 - 1)
+}
+
+// set writes a name as two words.
+func (n *name) set(first, rest uint64) {
+	w := (*[2]uint64)(unsafe.Pointer(n))
+	w[0], w[1] = first, rest
+}
+
+// letters returns time in force, display, capacity and cross as a command has them, and an event.
+func letters(tif *uint8) uint64 { return uint64(*(*uint32)(unsafe.Pointer(tif))) }
+
+// sides maps letters to the sides of a book; 2 is none.
+var sides = func() (side [256]uint8) {
+	for i := range side {
+		side[i] = 2
+	}
+	side['B'], side['S'], side['T'], side['E'] = uint8(book.Buy), uint8(book.Sell), uint8(book.Sell), uint8(book.Sell)
+	return side
+}()
+
+// immediate returns the price in ticks that an order which does not rest walks to, 0 if it may not go the short way.
+func (in *instrument) immediate(c *Enter, side uint8) book.Price {
+	switch {
+	case c.Flags != 0:
+	case c.Price < MarketPrice && c.TIF == tifIOC:
+		if price, ok := in.ticks(c.Price); ok {
+			return price
+		}
+	case c.Price >= MarketPrice && (c.TIF == tifDay || c.TIF == tifIOC) && in.terms.Collar|uint64(in.terms.CollarBP) == 0 && in.maxQty != 0:
+		return in.worst(book.Side(side))
+	}
+	return 0
 }
 
 // plainReplace makes a plain order of another in its slot. False: nothing was done.
@@ -67,18 +130,20 @@ func (e *Engine) plainReplace(c *Replace, u *user, o *order, slot book.Slot) boo
 	qty, before := c.Qty-o.used, o.reference
 	e.touchBook(in, o.instrument)
 	in.book.Remove(slot)
-	e.refs.remove(e, u, o, slot)
+	if at := e.refs.first(u, o.ref); *at == e.refs.entry(u, o.ref, slot) && o.idx == 0 {
+		*at = 0
+	} else {
+		e.refs.remove(e, u, o, slot)
+	}
 	e.unlisted(u, o)
 	e.reference++
 	o.reference, o.ref = e.reference, c.Ref
+	id, idEnd := clOrdID(&c.ClOrdID)
 	n := &e.names[slot]
-	n.clOrdID, n.tif = c.ClOrdID, c.TIF
-	ev := e.event()
-	ev.begin(o.word() | 'U' | uint64(EventShown)<<8) // a plain order that is live rests displayed
-	ev.Ref, ev.OrigRef, ev.Qty, ev.Leaves = c.Ref, c.OrigRef, qty, qty
-	ev.Order, ev.Link, ev.Price, ev.Number = e.reference, before, c.Price, e.number(c.User)
-	ev.ClOrdID = c.ClOrdID
-	ev.Reason, ev.TIF, ev.Display, ev.Capacity, ev.Cross, ev.Shown = 0, c.TIF, 'Y', n.capacity, 'N', 0
+	n.set(id, idEnd|uint64(n.capacity)<<48|uint64(c.TIF)<<56)
+	word := o.word() | 'U' | uint64(EventShown)<<8 // a plain order that is live rests displayed
+	e.event().put(word, c.Ref, c.OrigRef, qty, qty, e.reference, before, c.Price, e.number(c.User),
+		id, idEnd, uint64(c.TIF)|'Y'<<8|uint64(n.capacity)<<16|'N'<<24)
 	if left := e.plainWalk(o, in, side, price, qty); left == 0 {
 		e.orders.Free(slot)
 	} else if c.TIF == tifIOC || c.Price >= MarketPrice {
@@ -89,22 +154,37 @@ func (e *Engine) plainReplace(c *Replace, u *user, o *order, slot book.Slot) boo
 	return true
 }
 
-// plainCancel cancels a plain order whole, as kill does.
-func (e *Engine) plainCancel(o *order, slot book.Slot) {
+// cancel carries out OUCH 5.0 Cancel Order: the quantity is the most that the order may execute in all (rule 9.1).
+func (e *Engine) cancel(c *Cancel) {
+	slot := e.find(c.User, c.Idx, c.Ref)
+	if slot == 0 {
+		return
+	}
+	o := e.at(slot)
+	if o.flags != 0 || c.Qty > o.used {
+		e.cancelRare(c, o, slot)
+		return
+	}
 	u, in := &e.users[o.user], &e.instruments[o.instrument]
-	ev := e.event()
-	ev.begin(o.word() | 'C')
 	qty := uint32(e.orders.Leaves(slot))
-	ev.Ref, ev.OrigRef, ev.Qty, ev.Leaves = o.ref, 0, qty, 0
-	ev.Order, ev.Link, ev.Price, ev.Number = o.reference, uint64(qty), uint64(e.orders.Price(slot))*in.tick, e.number(o.user)
-	ev.ClOrdID = [14]byte{}
-	ev.Reason, ev.TIF, ev.Display, ev.Capacity, ev.Cross, ev.Shown = 'U', 0, 0, 0, 0, 0
-	e.touchBook(in, o.instrument)
+	u.sent++
+	if !u.dirty {
+		e.touchUser(u, o.user)
+	}
+	price := uint64(e.orders.Price(slot)) * in.tick
+	e.event().put(o.word()|'C', o.ref, 0, qty, 0, o.reference, uint64(qty), price, u.sent, 0, 'U'<<reasonShift, 0)
+	if !in.dirty || in.watching != 0 {
+		e.touchBook(in, o.instrument)
+	}
 	if in.tops {
 		in.lostTop(slot)
 	}
 	in.book.Remove(slot)
-	e.refs.remove(e, u, o, slot)
+	if at := e.refs.first(u, o.ref); *at == e.refs.entry(u, o.ref, slot) && o.idx == 0 {
+		*at = 0
+	} else {
+		e.refs.remove(e, u, o, slot)
+	}
 	e.unlisted(u, o)
 	e.orders.Free(slot)
 }
@@ -165,9 +245,15 @@ func (e *Engine) plainRest(u *user, o *order, slot book.Slot, in *instrument, si
 	last := &e.out[len(e.out)-1]
 	last.Flags |= EventRests
 	last.Shown = left
-	e.refs.put(e, u, o, slot)
+	if at := e.refs.first(u, o.ref); *at == 0 { // plain orders are of channel 0
+		*at = e.refs.entry(u, o.ref, slot)
+	} else {
+		e.refs.put(e, u, o, slot)
+	}
 	e.listed(u, o, slot)
-	e.touchBook(in, o.instrument)
+	if !in.dirty || in.watching != 0 {
+		e.touchBook(in, o.instrument)
+	}
 	e.priority++
 	in.book.Add(slot, book.Resting{
 		Side: side, Class: book.Displayed, Price: price, Qty: book.Qty(left),
@@ -209,26 +295,18 @@ func (e *Engine) executed(o *order, in *instrument, leaves uint32) {
 
 		m := e.at(f.Maker)
 		m.used += qty
-		liquidity, flags, shown := uint16('A'), uint64(0), uint32(f.Leaves)
+		liquidity, flags, shown := uint64('A'), uint64(0), uint64(f.Leaves)
 		if m.flags&orderHidden != 0 {
 			liquidity, flags, shown = 'J', uint64(EventHidden)<<8, 0
 		}
-		ev := e.event()
-		ev.begin(m.word() | 'E' | flags)
-		ev.Ref, ev.OrigRef, ev.Qty, ev.Leaves = m.ref, 0, qty, uint32(f.Leaves)
-		ev.Order, ev.Link, ev.Price, ev.Number = m.reference, e.match, price, e.number(m.user)
-		ev.ClOrdID = [14]byte{}
-		ev.Reason, ev.TIF, ev.Display, ev.Capacity, ev.Cross, ev.Shown = liquidity, 0, 0, 0, 0, shown
+		e.event().put(m.word()|'E'|flags, m.ref, 0, qty, uint32(f.Leaves), m.reference, e.match, price, e.number(m.user),
+			0, liquidity<<reasonShift, shown<<shownShift)
 		if f.Leaves == 0 {
 			e.forget(f.Maker)
 		}
 
-		ev = e.event()
-		ev.begin(o.word() | 'E' | uint64(EventTaker)<<8)
-		ev.Ref, ev.OrigRef, ev.Qty, ev.Leaves = o.ref, 0, qty, leaves
-		ev.Order, ev.Link, ev.Price, ev.Number = o.reference, e.match, price, e.number(o.user)
-		ev.ClOrdID = [14]byte{}
-		ev.Reason, ev.TIF, ev.Display, ev.Capacity, ev.Cross, ev.Shown = 'R', 0, 0, 0, 0, 0
+		e.event().put(o.word()|'E'|uint64(EventTaker)<<8, o.ref, 0, qty, leaves, o.reference, e.match, price, e.number(o.user),
+			0, 'R'<<reasonShift, 0)
 		if in.watching != 0 {
 			in.last = price
 			e.print(in, price)

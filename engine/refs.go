@@ -38,6 +38,15 @@ func (u *user) name(idx uint8, ref uint32) (place uint32, tag uint32) {
 	return u.base + ref + uint32(idx)*0x9e3779b1, (ref ^ u.base) & tagMask
 }
 
+// first returns the first place of a name of channel 0, entry what stands there for an order.
+func (t *refTable) first(u *user, ref uint32) *uint32 {
+	return &t.places[(u.base+ref)&uint32(len(t.places)-1)]
+}
+
+func (t *refTable) entry(u *user, ref uint32, slot book.Slot) uint32 {
+	return uint32(slot)<<tagBits | (ref^u.base)&tagMask
+}
+
 // get returns 0 if there is no such order.
 func (t *refTable) get(e *Engine, u *user, index uint16, idx uint8, ref uint32) book.Slot {
 	n := uint32(len(t.places))

@@ -17,6 +17,19 @@ func (e *Engine) event() *Event {
 	return &e.out[n]
 }
 
+// put writes an event as the ten words that it is: the short way has most of them as words.
+func (ev *Event) put(word uint64, ref, orig, qty, leaves uint32, order, link, price, number, id, idReason, rest uint64) {
+	w := (*[EventSize / 8]uint64)(unsafe.Pointer(ev))
+	w[0], w[1], w[2], w[3], w[4] = word, uint64(ref)|uint64(orig)<<32, uint64(qty)|uint64(leaves)<<32, order, link
+	w[5], w[6], w[7], w[8], w[9] = price, number, id, idReason, rest
+}
+
+// The words in which an event's reason and Shown are.
+const (
+	reasonShift = 48
+	shownShift  = 32
+)
+
 // begin sets the 8 bytes with which an event begins: kind and flags, and an order's or a command's word without those.
 func (ev *Event) begin(word uint64) { *(*uint64)(unsafe.Pointer(ev)) = word }
 

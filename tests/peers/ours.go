@@ -63,10 +63,10 @@ func perOp(spent time.Duration, n int) float64 { return float64(spent.Nanosecond
 
 func (p *cells) apply(v *venue, cells []byte) {
 	var cmd engine.Command
-	left := hashedEach
-	for len(cells) != 0 {
-		cells = cells[cmd.Load(cells)*engine.CellSize:]
-		v.events = v.Apply(v.events[:0], &cmd)
+	left, events := hashedEach, v.events
+	for at := 0; at < len(cells); {
+		at += cmd.Load(cells[at:]) * engine.CellSize
+		events = v.Apply(events[:0], &cmd)
 		if left--; left == 0 {
 			v.seals ^= v.Hash()
 			left = hashedEach
