@@ -314,7 +314,8 @@ func (e *Engine) Depth(dst []Level, instrument uint16, side book.Side, n int) []
 		return dst
 	}
 	in := &e.instruments[instrument]
-	for _, l := range in.book.Depth(nil, side, n) {
+	var few [16]book.Level
+	for _, l := range in.book.Depth(few[:0], side, n) {
 		dst = append(dst, Level{Price: uint64(l.Price) * in.tick, Qty: l.Qty, Orders: l.Orders})
 	}
 	return dst

@@ -2,7 +2,6 @@ package replay
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -123,7 +122,7 @@ func (f *Flow) Next() (*Line, error) {
 		case err != nil && err != io.EOF:
 			return nil, fmt.Errorf("replay: flow line %d: %w", f.number, err)
 		}
-		s := scanner{text: bytes.TrimRight(text, "\r\n"), line: f.number}
+		s := scanner{text: chomp(text), line: f.number}
 		if s.next(); len(s.token) == 0 {
 			continue
 		}

@@ -250,15 +250,29 @@ func FuzzLOBSTER(f *testing.F) {
 	})
 }
 
-func BenchmarkImportLOBSTER(b *testing.B) {
-	file := new(bytes.Buffer)
-	if _, err := io.Copy(file, shared(b, aaplLOBSTER)); err != nil {
-		b.Fatal(err)
-	}
-	b.SetBytes(int64(file.Len()))
-	for b.Loop() {
-		if _, err := ImportLOBSTER(bytes.NewReader(file.Bytes()), io.Discard, "AAPL"); err != nil {
-			b.Fatal(err)
-		}
+// BenchmarkImport turns a real day and a real hour into order flow: messages or lines a second.
+func BenchmarkImport(b *testing.B) {
+	for _, in := range []struct {
+		name, file string
+		run        func(r io.Reader) (Stats, error)
+	}{
+		{"ITCH", aaplITCH, func(r io.Reader) (Stats, error) { return ImportITCH(r, io.Discard) }},
+		{"LOBSTER", aaplLOBSTER, func(r io.Reader) (Stats, error) { return ImportLOBSTER(r, io.Discard, "AAPL") }},
+	} {
+		b.Run(in.name, func(b *testing.B) {
+			file := new(bytes.Buffer)
+			if _, err := io.Copy(file, shared(b, in.file)); err != nil {
+				b.Fatal(err)
+			}
+			records := uint64(0)
+			for b.Loop() {
+				stats, err := in.run(bytes.NewReader(file.Bytes()))
+				if err != nil {
+					b.Fatal(err)
+				}
+				records += stats.Records
+			}
+			b.ReportMetric(float64(records)/b.Elapsed().Seconds()/1e6, "M/s")
+		})
 	}
 }

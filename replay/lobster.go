@@ -53,7 +53,7 @@ func (o Import) LOBSTER(r io.Reader, w io.Writer, symbol string) (Stats, error) 
 		case errors.Is(err, bufio.ErrBufferFull):
 			err = errLongLine
 		case err == nil || err == io.EOF: // a last line may have no end
-			err = m.lobster(bytes.TrimRight(text, "\r\n"), a, o.Times)
+			err = m.lobster(chomp(text), a, o.Times)
 		}
 		if err != nil {
 			return m.end(fmt.Errorf("replay: LOBSTER line %d: %w", m.stats.Records, err))

@@ -9,11 +9,12 @@ import (
 // engine by the events of its commands: each order that comes to the back of a queue, or changes, or leaves, has one. Nothing of
 // it is in the engine. Its memory grows with the live orders.
 type Queues struct {
-	spots map[uint64]spot // by order reference
-	lines map[engine.Queue]*line
-	spare *line           // lines that nobody stands in
-	fresh []standingOrder // scratch: orders that came to the back of a queue, the last first
-	now   []uint64        // by event of the last command: the reference of the order that it names, 0 if it is in no queue
+	spots  map[uint64]spot // by order reference
+	lines  map[engine.Queue]*line
+	spare  *line // lines that nobody stands in, spares of them
+	spares int
+	fresh  []standingOrder // scratch: orders that came to the back of a queue, the last first
+	now    []uint64        // by event of the last command: the reference of the order that it names, 0 if it is in no queue
 }
 
 // standingOrder is what a line keeps of an order.
@@ -48,7 +49,11 @@ type held struct {
 
 func (h *held) add(lots uint64, orders uint32) { h.lots, h.orders = h.lots+lots, h.orders+orders }
 
-const leastPlaces = 32
+const (
+	leastPlaces = 32
+	sparePlaces = 4096 // larger lines are not kept
+	spareLines  = 64
+)
 
 // NewQueues follows an engine from any command on.
 func NewQueues() *Queues {
@@ -62,7 +67,7 @@ func (q *Queues) Add(e *engine.Engine, cmd *engine.Command, events []engine.Even
 	case engine.KindRules, engine.KindInstrument, engine.KindDay, engine.KindRestart: // queues may be made anew
 		clear(q.spots)
 		clear(q.lines)
-		q.spare = nil
+		q.spare, q.spares = nil, 0
 	}
 	// First everybody leaves who is not where he was; then, from the back of a queue, whoever is not known has come.
 	q.now = q.now[:0]
@@ -144,6 +149,7 @@ func (q *Queues) come(queue engine.Queue, o standingOrder) {
 	if l == nil {
 		if l = q.spare; l != nil {
 			q.spare = l.spare
+			q.spares--
 		} else {
 			l = newLine(leastPlaces)
 		}
@@ -173,28 +179,34 @@ func (q *Queues) leave(order uint64) {
 		return
 	}
 	delete(q.lines, l.queue)
-	if len(l.orders) > leastPlaces {
-		return // too large to keep
+	if len(l.orders) > sparePlaces || q.spares == spareLines {
+		return
 	}
 	l.next = 1
 	l.spare, q.spare = q.spare, l
+	q.spares++
 }
 
-// renumber gives places to those who are there, and room for as many more.
+// renumber gives places to those who are there, with room for as many more.
 func (q *Queues) renumber(l *line) {
-	n := newLine(max(leastPlaces, 2*int(l.all.orders)+2))
-	n.queue = l.queue
-	for _, order := range l.orders[1:] {
+	was := l.orders[1:l.next]
+	if need := 2*int(l.all.orders) + 2; need > len(l.orders) {
+		l.orders, l.tree = make([]uint64, need), make([]held, need)
+	} else {
+		clear(l.tree)
+	}
+	l.all, l.next = held{}, 1
+	for i, order := range was { // in the same memory places only become lower
+		was[i] = 0
 		if order == 0 {
 			continue
 		}
 		s := q.spots[order]
-		n.orders[n.next] = order
-		n.change(n.next, uint64(s.lots), 1)
-		q.spots[order] = spot{l, n.next, s.lots}
-		n.next++
+		l.orders[l.next] = order
+		l.change(l.next, uint64(s.lots), 1)
+		q.spots[order] = spot{l, l.next, s.lots}
+		l.next++
 	}
-	*l = *n
 }
 
 func newLine(places int) *line {

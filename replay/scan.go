@@ -1,7 +1,5 @@
 package replay
 
-import "bytes"
-
 // scanner cuts a line into tokens. A token that begins with '#' ends the line.
 type scanner struct {
 	text  []byte
@@ -91,4 +89,18 @@ func blank(field []byte) {
 	}
 }
 
-func trim(field []byte) []byte { return bytes.TrimRight(field, " \x00") }
+// trim cuts off padding.
+func trim(field []byte) []byte {
+	for len(field) > 0 && (field[len(field)-1] == ' ' || field[len(field)-1] == 0) {
+		field = field[:len(field)-1]
+	}
+	return field
+}
+
+// chomp cuts off the end of a line.
+func chomp(text []byte) []byte {
+	for len(text) > 0 && (text[len(text)-1] == '\n' || text[len(text)-1] == '\r') {
+		text = text[:len(text)-1]
+	}
+	return text
+}

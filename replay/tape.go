@@ -3,7 +3,6 @@ package replay
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"math"
@@ -31,10 +30,10 @@ type tape struct {
 	symbol string
 	orders int
 	book   *Rebuild
-	tell   func(*tick) error
+	tell   func(tick) error
 }
 
-func newTape(symbol string, orders int, tell func(*tick) error) (*tape, error) {
+func newTape(symbol string, orders int, tell func(tick) error) (*tape, error) {
 	t := &tape{symbol: symbol, orders: orders, tell: tell}
 	return t, t.clear()
 }
@@ -95,19 +94,19 @@ func (t *tape) message(msg []byte) error {
 		if o.kind == itch.TypeOrderReplace { // two ticks: the old one is gone, then the new one is there
 			added := itchOrder{kind: itch.TypeAddOrder, locate: o.locate, symbol: b.symbol, side: k.side, id: o.newID, qty: o.qty, price: o.price}
 			b.remove(o.id, slot)
-			if err := t.tell(&k); err != nil {
+			if err := t.tell(k); err != nil {
 				return err
 			}
 			if _, err := b.add(&added); err != nil {
 				return err
 			}
-			return t.tell(&tick{time: k.time, what: '+', id: added.id, qty: added.qty, price: uint64(added.price), side: added.side})
+			return t.tell(tick{time: k.time, what: '+', id: added.id, qty: added.qty, price: uint64(added.price), side: added.side})
 		}
 	}
 	if mine, err := b.apply(&o, true); err != nil || !mine {
 		return err
 	}
-	return t.tell(&k)
+	return t.tell(k)
 }
 
 // other tells what is about no displayed order: hidden executions and halts.
@@ -124,13 +123,13 @@ func (t *tape) other(o *itchOrder, msg []byte) error {
 		if err := m.Decode(msg); err != nil {
 			return err
 		}
-		return t.tell(&tick{time: stamp(msg), what: 'P', qty: m.Quantity, price: uint64(m.Price), side: m.Side})
+		return t.tell(tick{time: stamp(msg), what: 'P', qty: m.Quantity, price: uint64(m.Price), side: m.Side})
 	case itch.TypeTradingAction:
 		var m itch.TradingAction
 		if err := m.Decode(msg); err != nil {
 			return err
 		}
-		return t.tell(&tick{time: stamp(msg), what: m.State})
+		return t.tell(tick{time: stamp(msg), what: m.State})
 	}
 	return nil
 }
@@ -182,8 +181,8 @@ func (l *LOBSTER) Flush() error {
 	return err
 }
 
-func (l *LOBSTER) tick(k *tick) error {
-	kind, price, direction := byte(0), strconv.FormatUint(k.price, 10), "1"
+func (l *LOBSTER) tick(k tick) error {
+	kind, price, direction := byte(0), int64(k.price), "1"
 	if k.side == 'S' {
 		direction = "-1"
 	}
@@ -203,15 +202,23 @@ func (l *LOBSTER) tick(k *tick) error {
 			return nil // as it was: the state that a session begins with
 		}
 		l.trading = !l.trading
-		kind, direction, price = '7', "-1", "1"
+		kind, direction, price = '7', "-1", 1
 		if !l.trading {
-			price = "-1"
+			price = -1
 		}
 	default:
 		return nil
 	}
 	l.Lines++
-	l.line = fmt.Appendf(l.line[:0], "%d.%09d,%c,%d,%d,%s,%s\n", k.time/1e9, k.time%1e9, kind, k.id, k.qty, price, direction)
+	l.line = append(strconv.AppendUint(l.line[:0], k.time/1e9, 10), '.')
+	at := len(l.line)
+	l.line = strconv.AppendUint(l.line, 1e9+k.time%1e9, 10) // a 1 in front keeps the zeros, and goes
+	l.line = append(l.line[:at], l.line[at+1:]...)
+	l.line = append(l.line, ',', kind, ',')
+	l.line = append(strconv.AppendUint(l.line, k.id, 10), ',')
+	l.line = append(strconv.AppendUint(l.line, uint64(k.qty), 10), ',')
+	l.line = append(strconv.AppendInt(l.line, price, 10), ',')
+	l.line = append(append(l.line, direction...), '\n')
 	if _, err := l.messages.Write(l.line); err != nil || l.books == nil {
 		return err
 	}
@@ -247,10 +254,12 @@ type HFT struct {
 	tape                                            *tape
 	levels                                          map[uint64]uint64 // price<<1 | side: lots
 	scale                                           func() HFTScale
+	scaled                                          bool // since the session began
+	now                                             HFTScale
 	ev, exch, local, px, qty, order, integer, float *npy.Column
 }
 
-// HFTScale is what integers count at a message.
+// HFTScale is what integers count in a session.
 type HFTScale struct {
 	Midnight   uint64 // ns since 1970: what timestamps of messages count from
 	Price, Lot float64
@@ -297,10 +306,11 @@ func (h *HFT) Message(msg []byte) error {
 		return err
 	}
 	clear(h.levels) // a session begins anew
+	h.scaled = false
 	return h.row(hftClear|hftBoth, stamp(msg), 0, 0)
 }
 
-func (h *HFT) tick(k *tick) error {
+func (h *HFT) tick(k tick) error {
 	side, against, bit := hftBuy, hftSell, uint64(0)
 	if k.side == 'S' {
 		side, against, bit = hftSell, hftBuy, 1
@@ -328,7 +338,10 @@ func (h *HFT) row(ev, time, price, lots uint64) error {
 	if h.Quiet {
 		return nil
 	}
-	scale := h.scale()
+	if !h.scaled { // what comes behind the clearing is of an instrument that is defined
+		h.now, h.scaled = h.scale(), ev != hftClear|hftBoth
+	}
+	scale := &h.now
 	time += scale.Midnight
 	h.ev.U64(ev)
 	h.exch.U64(time)

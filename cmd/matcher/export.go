@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -429,7 +430,7 @@ func (g *gate) Write(p []byte) (int, error) {
 	if !g.open {
 		return len(p), nil
 	}
-	g.lines += uint64(strings.Count(string(p), "\n"))
+	g.lines += uint64(bytes.Count(p, []byte{'\n'}))
 	return g.w.Write(p)
 }
 

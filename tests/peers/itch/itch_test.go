@@ -173,12 +173,84 @@ func decode(tb testing.TB, file []byte, rounds int) (ns float64, messages int, t
 func TestSameBytes(t *testing.T) {
 	file := day(20_000, 1000)
 	want, n := sum(t, file)
+	if total, _ := fields(t, file); total != want {
+		t.Errorf("fields: sum %016x, want %016x", total, want)
+	}
 	if built := build(t, market.New(1000), file); built != n || n != 20_000 {
 		t.Errorf("the market was given %d messages of %d", built, n)
 	}
 	if _, messages, total := decode(t, file, 1); messages != n || total != want {
 		t.Errorf("decode.c: %d messages, sum %016x; want %d, %016x", messages, total, n, want)
 	}
+}
+
+// fields is decode.c by package wire/itch, message by message into values that are used again: what a program does that wants the
+// fields and no book.
+func fields(tb testing.TB, file []byte) (total uint64, n int) {
+	var (
+		add      itch.AddOrder
+		mpid     itch.AddOrderMPID
+		executed itch.OrderExecuted
+		priced   itch.OrderExecutedPrice
+		cancel   itch.OrderCancel
+		gone     itch.OrderDelete
+		replaced itch.OrderReplace
+	)
+	mix := func(v uint64, h *itch.Header) { total = (total ^ (v + uint64(h.Locate) + h.Timestamp)) * 1099511628211 }
+	for ; len(file) > 0; n++ {
+		b, size, err := itch.Next(file)
+		if err != nil || size == 0 {
+			break
+		}
+		file = file[size:]
+		switch itch.Type(b) {
+		case itch.TypeAddOrder:
+			err = add.Decode(b)
+			mix(add.OrderRef+uint64(add.Side)+uint64(add.Quantity)+uint64(add.Price)<<32+binary.BigEndian.Uint64(add.Symbol[:]), &add.Header)
+		case itch.TypeAddOrderMPID:
+			err = mpid.Decode(b)
+			mix(mpid.OrderRef+uint64(mpid.Side)+uint64(mpid.Quantity)+uint64(mpid.Price)<<32+binary.BigEndian.Uint64(mpid.Symbol[:]), &mpid.Header)
+		case itch.TypeOrderExecuted:
+			err = executed.Decode(b)
+			mix(executed.OrderRef+uint64(executed.Quantity)+executed.MatchNumber, &executed.Header)
+		case itch.TypeOrderExecutedPrice:
+			err = priced.Decode(b)
+			mix(priced.OrderRef+uint64(priced.Quantity)+priced.MatchNumber+uint64(priced.Printable)+uint64(priced.Price)<<32, &priced.Header)
+		case itch.TypeOrderCancel:
+			err = cancel.Decode(b)
+			mix(cancel.OrderRef+uint64(cancel.Quantity), &cancel.Header)
+		case itch.TypeOrderDelete:
+			err = gone.Decode(b)
+			mix(gone.OrderRef, &gone.Header)
+		case itch.TypeOrderReplace:
+			err = replaced.Decode(b)
+			mix(replaced.OrigOrderRef+replaced.OrderRef+uint64(replaced.Quantity)+uint64(replaced.Price)<<32, &replaced.Header)
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return total, n
+}
+
+// BenchmarkDecode is the codec alone, beside decode.c on the same bytes: the fastest passes of both.
+func BenchmarkDecode(b *testing.B) {
+	file := day(400_000, 10_000)
+	floor, _, want := decode(b, file, 50)
+	best := time.Duration(1 << 62)
+	for range b.N {
+		start := time.Now()
+		if total, _ := fields(b, file); total != want {
+			b.Fatalf("sum %016x, decode.c has %016x", total, want)
+		}
+		best = min(best, time.Since(start))
+	}
+	ns := float64(best.Nanoseconds()) / 400_000
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(ns, "ns/message")
+	b.ReportMetric(1e3/ns, "M/s")
+	b.ReportMetric(floor, "C-ns/message")
+	b.ReportMetric(ns/floor, "times-C")
 }
 
 // BenchmarkBuild: made days with few and with many live orders, and -file. Like decode.c, which runs right before it on the
