@@ -18,6 +18,7 @@ type Journal struct {
 	reader *journal.Reader
 	engine *engine.Engine
 	head   journal.BlockHeader // of the block at work
+	behind journal.State       // behind that block, in its segment
 	cells  []byte              // of that block, not yet executed
 	cmd    engine.Command
 	events []engine.Event // of cmd
@@ -140,7 +141,7 @@ func (j *Journal) advance() error {
 	if err != nil {
 		return err
 	}
-	j.head, j.cells = b.BlockHeader, b.Cells
+	j.head, j.cells, j.behind = b.BlockHeader, b.Cells, j.reader.End()
 	j.counts.Blocks++
 	return nil
 }
@@ -263,9 +264,9 @@ func (j *Journal) Counts() Counts { return j.counts }
 func (j *Journal) OutputHash() uint64 { return j.output }
 
 // Anchor returns the place behind the last command that was executed. False: it does not lie between two blocks, or nothing
-// was executed yet; then a later one does.
+// was executed yet; then a later one does. It lies in the segment of its block, also where another one has begun behind it.
 func (j *Journal) Anchor() (journal.Anchor, bool) {
-	return journal.Anchor{ID: j.reader.ID(), State: j.reader.End(), Block: j.head.Position},
+	return journal.Anchor{ID: j.reader.ID(), State: j.behind, Block: j.head.Position},
 		len(j.cells) == 0 && !j.head.More() && j.counts.Blocks != 0
 }
 

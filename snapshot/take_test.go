@@ -257,6 +257,24 @@ func TestTake(t *testing.T) {
 	}
 }
 
+// TestTakeBeforeTheFirstBlock: the next segment has begun and holds nothing yet. The place is in the one before.
+func TestTakeBeforeTheFirstBlock(t *testing.T) {
+	r := newRig(t, "everything", 1)
+	r.trade(500)
+	r.seal()
+	r.write()
+	r.segment()
+	taken := r.take("")
+	if err := taken.Verify(Files(r.dir)); err != nil {
+		t.Error(err)
+	}
+	s, passed := r.start(Files(r.dir))
+	if s.Info == nil || len(passed) != 0 {
+		t.Fatalf("the start began with %+v, passed over %v", s.Info, passed)
+	}
+	s.History.Close()
+}
+
 // TestTakeArchive moves away the segments of earlier days. A start needs none of them, whoever reads from the birth finds them,
 // and without snapshots a start does too.
 func TestTakeArchive(t *testing.T) {

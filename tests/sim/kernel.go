@@ -221,7 +221,7 @@ func (k *Kernel) write(op *ring.Op, d *descriptor) {
 // sendNow sends what finds room, and tells only if that was not all.
 func (k *Kernel) sendNow(op *ring.Op, d *descriptor, done []ring.Completion) []ring.Completion {
 	if d.kind != socket {
-		k.w.feed.take(k.arena[op.Off:][:op.Len])
+		k.w.datagram(k.arena[op.Off:][:op.Len])
 		return done // a datagram is always sent
 	}
 	if d.out {

@@ -73,6 +73,11 @@ func (r *run) take() {
 	if taken.Nothing {
 		return
 	}
+	if r.rng.IntN(4) == 0 {
+		if err := taken.Verify(snapshot.Files(dir)); err != nil {
+			fail("a snapshot that was just taken: %v", err)
+		}
+	}
 	if r.rng.IntN(8) == 0 { // the process was killed before the state had its name
 		w.disk.shelve(&snapshot.Taken{Info: taken.Info}, dir, streamsOf)
 		w.disk.put(path.Join(snapshot.Dir, "state.new"), []byte("half of it"))

@@ -142,7 +142,7 @@ func newRun(m *Machine, o Options) *run {
 		Flips: rng.IntN(3) == 0, Astray: rng.IntN(3) == 0,
 		Chunks: half(), Resets: half(), Vanish: half(), Lazy: rng.IntN(3) == 0, Hostile: rng.IntN(3) == 0, Accept: rng.IntN(4) == 0,
 		Jumps: rng.IntN(4) == 0, Operator: rng.IntN(3) == 0, Days: rng.IntN(3) == 0, Feed: half(),
-		Snaps: rng.IntN(4) == 0,
+		Snaps: rng.IntN(6) == 0,
 	}
 	r.burst, r.mishaps, r.pace = 1+rng.IntN(8), 20+rng.IntN(200), 10+rng.IntN(100)
 	if o.Calm {

@@ -22,7 +22,7 @@ var (
 
 const (
 	steps = 300 // turns of a run: some 15 crashes
-	seeds = 720 // runs in each `go test`: some 10,000 crashes
+	seeds = 700 // runs in each `go test`: some 10,000 crashes
 )
 
 func TestMain(m *testing.M) {
