@@ -9,6 +9,7 @@
 //	stepped.go  a venue that somebody else turns
 //	config.go   what a server needs to know
 //	recover.go  the journal as found, and what a start adds to it
+//	retell.go   what users were sent, written again beside the execution of the journal
 //	past.go     starting from a snapshot; what users were sent before it
 //	reserves.go how much memory the answers of one command may take
 //	loop.go     one turn, on one screen; commands

@@ -125,7 +125,7 @@ func (l *loop) from(files fs.FS, gc gateway.Config) (*replay.Journal, *snapshot.
 		l.engine = start.Journal.Engine()
 		gc.Engine = l.engine
 		l.gateway = gateway.New(gc)
-		l.publicView(start.Journal)
+		l.publicView()
 		if start.Info != nil {
 			l.terms = append(l.terms, l.engine.Terms()[1:]...)
 			l.gateway.Resume()

@@ -52,7 +52,7 @@ func (l *loop) recovered(cfg *Config, gc gateway.Config) (*found, error) {
 		l.engine.Salt(l.random())
 		gc.Engine = l.engine
 		l.gateway = gateway.New(gc)
-		l.publicView(nil)
+		l.publicView()
 		return f, l.plan(cfg)
 	}
 	if len(l.passed) != 0 {
@@ -86,24 +86,43 @@ func (l *loop) random() uint64 {
 
 // rerun executes the journal and lets the gateway write every user's stream anew.
 func (l *loop) rerun(j *replay.Journal) error {
+	r := newRetelling(l.gateway, l.cfg.StreamMemory)
+	j.Before(func(cmd *engine.Command) {
+		r.before(cmd)
+		if l.feed != nil {
+			l.feed.before(cmd)
+		}
+	})
+	err := l.execute(j, r)
+	if told := r.end(); err == nil {
+		err = told
+	}
+	if err != nil {
+		return err
+	}
+	l.marks = l.gateway.Mark(l.marks[:0])
+	l.gateway.Release(l.marks)
+	l.marks = l.marks[:0]
+	if l.feed != nil {
+		l.feed.recovered()
+	}
+	return nil
+}
+
+// execute executes the journal to its end.
+func (l *loop) execute(j *replay.Journal, r *retelling) error {
 	for {
 		cmd, events, err := j.Next()
 		if errors.Is(err, io.EOF) {
-			l.marks = l.gateway.Mark(l.marks[:0])
-			l.gateway.Release(l.marks)
-			l.marks = l.marks[:0]
-			if l.feed != nil {
-				l.feed.recovered()
-			}
 			return nil
+		}
+		if err == nil {
+			err = r.add(cmd, events)
 		}
 		if err != nil {
 			return err
 		}
 		l.instrument(cmd)
-		if !l.gateway.Deliver(cmd, events) {
-			return fmt.Errorf("%w: the answers of the journal's day need more than stream_memory = %d", ErrMemory, l.cfg.StreamMemory)
-		}
 		if l.feed != nil {
 			l.feed.counted(cmd, events)
 		}
@@ -111,13 +130,9 @@ func (l *loop) rerun(j *replay.Journal) error {
 }
 
 // publicView makes the public view of the engine, which is known now.
-func (l *loop) publicView(j *replay.Journal) {
-	if l.feed == nil {
-		return
-	}
-	l.feed.view = feed.New(l.engine)
-	if j != nil {
-		j.Before(l.feed.before)
+func (l *loop) publicView() {
+	if l.feed != nil {
+		l.feed.view = feed.New(l.engine)
 	}
 }
 

@@ -47,8 +47,8 @@ func TestLastBlockSpoilt(t *testing.T) {
 			var d *Damage
 			switch {
 			case errors.As(got.err, &d):
-			case got.err != nil || got.end.Position > last.Position:
-				t.Fatalf("%d bits: %v, end %+v", n, got.err, got.end)
+			case got.err != nil || got.end.Position > last.Position || !got.isTorn:
+				t.Fatalf("%d bits: %v, end %+v, torn: %v", n, got.err, got.end, got.isTorn)
 			default:
 				passed++
 			}
@@ -56,6 +56,45 @@ func TestLastBlockSpoilt(t *testing.T) {
 		t.Logf("%d bits of the last block flipped: %.1f %% pass for a torn write", n, 100*float64(passed)/rounds)
 		if passed > rounds*(n-1)/n+rounds/5 {
 			t.Errorf("%d of %d", passed, rounds)
+		}
+	}
+}
+
+// TestLastBlockRewritten: however much of the last block changes, it is found out as long as the change keeps off what a torn
+// write would not have left whole: magic, length, id, epoch, position, chain, kinds, seqs, padding.
+func TestLastBlockRewritten(t *testing.T) {
+	r := newRig(14, 1, 1<<16, 2, 2)
+	for range 4 {
+		r.command()
+		for range 70 {
+			r.fill()
+		}
+		r.seal()
+		r.settle()
+	}
+	last := r.blocks[len(r.blocks)-1]
+	data := r.files[SegmentName(1)].Data[SegmentHeaderSize+last.Position:][:len(last.Bytes)]
+	free := []int{4, 5, 6, 7} // the checksum
+	for i := 96; i < 112; i++ {
+		free = append(free, i) // the hashes
+	}
+	for cell := BlockHeaderSize; cell < BlockHeaderSize+len(last.Cells); cell += CellSize {
+		for i := 1; i < CellSize; i++ {
+			if i < 8 || i >= 16 {
+				free = append(free, cell+i)
+			}
+		}
+	}
+	for range 300 {
+		copy(data, last.Bytes)
+		for range 2 + r.rng.IntN(len(free)) {
+			data[free[r.rng.IntN(len(free))]] = byte(r.rng.Uint32())
+		}
+		if string(data) == string(last.Bytes) {
+			continue
+		}
+		if d := readAll(r.files).damage(t); d.Kind != Corrupt {
+			t.Fatalf("%v", d)
 		}
 	}
 }

@@ -54,13 +54,9 @@ type loadVenue struct {
 	feed       string // where the public feed goes, empty: nowhere
 }
 
-// open opens the venue in this process, spinning on the last cpu, and puts the caller's thread on the first. It returns the
-// journal's directory too.
-func (v loadVenue) open(t testing.TB) (s *core.Server, dir string) {
+// config is what the venue is opened with.
+func (v loadVenue) config(t testing.TB) core.Config {
 	t.Helper()
-	if len(loadCPUs) < 2 {
-		t.Skip("the venue and the load client need a cpu each, and there is one")
-	}
 	backend, ok := backends[*benchBackend]
 	if !ok {
 		t.Fatalf("-backend %s: it is auto, uring or portable", *benchBackend)
@@ -74,9 +70,6 @@ func (v loadVenue) open(t testing.TB) (s *core.Server, dir string) {
 		Instruments: []core.Instrument{{Symbol: "AAPL", PriceDecimals: 4, Tick: loadTick, Lot: 1, MaxQty: 1_000_000, MaxPrice: 1_999_999_900}},
 		Log:         func(line string) { t.Log(line) },
 	}
-	if *benchFeed && v.feed == "" {
-		v.feed = fmt.Sprintf("127.0.0.1:%d", newSink(t).port)
-	}
 	if v.feed != "" {
 		cfg.Feed.To = []string{v.feed}
 	}
@@ -86,6 +79,20 @@ func (v loadVenue) open(t testing.TB) (s *core.Server, dir string) {
 		mac.Write([]byte(name + ":KEY"))
 		cfg.Users = append(cfg.Users, core.User{Name: name, Firm: "ALFA", Hash: [32]byte(mac.Sum(nil))})
 	}
+	return cfg
+}
+
+// open opens the venue in this process, spinning on the last cpu, and puts the caller's thread on the first. It returns the
+// journal's directory too.
+func (v loadVenue) open(t testing.TB) (s *core.Server, dir string) {
+	t.Helper()
+	if len(loadCPUs) < 2 {
+		t.Skip("the venue and the load client need a cpu each, and there is one")
+	}
+	if *benchFeed && v.feed == "" {
+		v.feed = fmt.Sprintf("127.0.0.1:%d", newSink(t).port)
+	}
+	cfg := v.config(t)
 	loadUnpin(t)
 	t.Cleanup(func() { loadUnpin(t) })
 	s, err := core.Open(cfg)

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"testing"
 	"time"
 
 	"matcher/journal"
@@ -166,7 +167,7 @@ func (c *soak) unwritten(some bool) string {
 		if spoilt := c.untold(told, some); spoilt >= 0 {
 			c.start()
 			if (spoilt != 0) != strings.Contains(c.s.ready, "a torn tail of") {
-				c.t.Errorf("%d sectors of the last write are there: %s", spoilt, c.s.ready)
+				c.t.Errorf("%d sectors of the last write hold something: %s", spoilt, c.s.ready)
 			}
 			c.cable.silence(false)
 			return ""
@@ -189,8 +190,8 @@ func (c *soak) durable() journal.Position {
 }
 
 // untold spoils the last block of the journal, which nobody was told of: some of the sectors in use hold zeros or anything, or
-// all from one on hold zeros. It returns how many are as they were written, or -1 if the block may not be spoilt: a segment
-// behind it promises it.
+// all from one on hold zeros. It returns how many hold anything, or -1 if the block may not be spoilt: a segment behind it
+// promises it.
 func (c *soak) untold(told journal.Position, some bool) (left int) {
 	c.t.Helper()
 	r, err := journal.OpenRest(os.DirFS(c.dir)) // older segments may be archived
@@ -232,6 +233,7 @@ func (c *soak) untold(told journal.Position, some bool) (left int) {
 			for i := range data {
 				data[i] = byte(c.random.Uint32())
 			}
+			left++
 		case some && c.random.IntN(2) == 0:
 		default:
 			left++
@@ -327,7 +329,7 @@ func (c *soak) full() string {
 	if err := os.MkdirAll(at, 0o755); err != nil {
 		c.t.Fatal(err)
 	}
-	holder, why := mounted(at, size(c, c.dir)+24<<20)
+	holder, why := mounted(at, size(c.t, c.dir)+24<<20)
 	if why != "" {
 		c.start()
 		return why
@@ -404,15 +406,15 @@ func mounted(at string, bytes int64) (holder *exec.Cmd, why string) {
 }
 
 // size is how much the files of a directory take.
-func size(c *soak, dir string) (n int64) {
-	c.t.Helper()
+func size(t testing.TB, dir string) (n int64) {
+	t.Helper()
 	if err := filepath.Walk(dir, func(_ string, i os.FileInfo, err error) error {
 		if err == nil {
 			n += i.Size()
 		}
 		return err
 	}); err != nil {
-		c.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return n
 }

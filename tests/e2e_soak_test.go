@@ -165,6 +165,12 @@ func (c *soak) end() {
 	}
 	if !ended(c.running, patience) {
 		c.t.Error("the traders do not end")
+		return
+	}
+	for _, d := range c.traders {
+		if d.fault != nil {
+			c.t.Error(d.fault)
+		}
 	}
 }
 

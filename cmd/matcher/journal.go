@@ -93,7 +93,7 @@ func journalFault(dir string, err error) error {
 	if errors.As(err, &f) || errors.Is(err, context.Canceled) {
 		return err
 	}
-	if f := dataFault(err); f != nil {
+	if f := archivedFault(dir, dataFault(err)); f != nil {
 		f.What = dir + ": " + f.What
 		return f
 	}

@@ -14,13 +14,14 @@ import (
 	"matcher/journal"
 	"matcher/replay"
 	"matcher/ring"
+	"matcher/snapshot"
 )
 
 // serverFault explains why the server could not start, or stopped by itself. The first row that fits explains.
 func serverFault(cfg *core.Config, err error) error {
 	for _, explain := range [...]func(*core.Config, error) *fault{
 		filesFault, ringFault, feedFault, listenFault, diskFault, limitsFault,
-		func(_ *core.Config, err error) *fault { return dataFault(err) },
+		func(cfg *core.Config, err error) *fault { return archivedFault(cfg.Journal, dataFault(err)) },
 		permissionFault,
 	} {
 		if f := explain(cfg, err); f != nil {
@@ -240,6 +241,19 @@ func damageFault(d *journal.Damage) *fault {
 	default:
 		f.Code = "E3009"
 	}
+	return f
+}
+
+// archivedFault says of a segment that is missing where it may be: f is nil, or a fault about the journal in dir.
+func archivedFault(dir string, f *fault) *fault {
+	var d *journal.Damage
+	to := snapshot.Archived(dir)
+	if f == nil || to == "" || !errors.As(f, &d) || d.Kind != journal.Missing {
+		return f
+	}
+	f.Why = "no snapshot can be used, or none is asked for here; segments of earlier days were archived to " + to + ", and it is not there either"
+	f.Fix = fmt.Sprintf("put %s back into %s. Nothing was changed.", d.File, to)
+	f.Or = fmt.Sprintf("name the directory that the archive is in now in %s", filepath.Join(dir, "archived"))
 	return f
 }
 

@@ -33,7 +33,8 @@ dir = "data"
 durability = "sync"            # sync: an answer leaves when its order is safe on disk | written: when it is written, which a
                                # power cut may undo | async: at once, which any crash may undo
 segment = "256MiB"             # size of a journal file
-snapshot_every = 10_000_000    # commands between two snapshots, from which a start goes on; 0: none
+snapshot_every = 10_000_000    # commands between two snapshots, from which a start goes on: so many are what a start executes;
+                               # time does not count, for a venue that is quiet has nothing more to execute; 0: none
 snapshot_keep = 2              # older ones are deleted
 # archive = "archive"          # segments of earlier days that all kept snapshots cover are moved there; without it they stay
 
