@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"time"
+	"unsafe"
 
 	"matcher/book"
 	"matcher/engine"
@@ -48,6 +49,7 @@ func runEngine(path string) (float64, workload.Sum, error) {
 	}
 	p := prepared
 	v := newVenue(p.orders)
+	v.Memory(inPlace)
 	p.apply(v, p.bytes[:p.before])
 	runtime.GC()
 	start := time.Now()
@@ -231,6 +233,8 @@ func runBook(path string) (float64, workload.Sum, error) {
 		fills:  make([]book.Fill, 0, 4096),
 		ring:   new([ringSize]ringEvent),
 	}
+	inPlace(uintptr(unsafe.Pointer(orders.Data(0))), uintptr(orders.Cap())*book.OrderSize)
+	inPlace(uintptr(unsafe.Pointer(&b.places[0])), uintptr(len(b.places))*unsafe.Sizeof(book.Slot(0)))
 	clear(b.places) // the floor's arrays lie in huge pages: let the page faults of small ones happen now
 	clear(b.ring[:])
 	b.run(w.Ops[:w.Before])
