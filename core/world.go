@@ -72,6 +72,9 @@ type machine struct {
 	refused error     // why there is no io_uring, if that was left to us
 }
 
+// Machine is this machine, for a World that differs from it in something.
+func Machine(cfg *Config) World { return newMachine(cfg) }
+
 func newMachine(cfg *Config) *machine { return &machine{cfg: cfg, start: time.Now()} }
 
 // Kernel makes the driver that the configuration asks for, with an arena for the caller.

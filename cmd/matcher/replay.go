@@ -43,6 +43,9 @@ type replaying struct {
 	pace         pace
 	insert       string
 	remove       uint64
+	serve        string   // address of a live server for the day; empty: none
+	bots         []string // who may trade beside it
+	waitBots     bool
 }
 
 // replayVerb executes a journal once more, or rebuilds the book that an ITCH file tells of.
@@ -68,6 +71,9 @@ func replayVerb(ctx context.Context, e *env, args []string) error {
 	speed := flags.String("speed", "max", "journal: 1x as it was recorded, 10x, max")
 	flags.StringVar(&r.insert, "insert", "", "journal: what if this order had been there: \"t=TIME user=NAME buy 100 AAPL @ 187.25\",\nwith any instruction of matcher send: ... --display 10 --tif gtc")
 	flags.Uint64Var(&r.remove, "remove", 0, "journal: what if the order with this reference had not been there")
+	flags.StringVar(&r.serve, "serve", "", "journal: replay it into a live server at this address, for bots to trade against; --record DIR keeps its journal")
+	flags.StringSliceVar(&r.bots, "user", []string{"BOT"}, "--serve: names of bots that may log in, between commas; their keys are printed")
+	flags.BoolVar(&r.waitBots, "wait-bots", false, "--serve: begin when all bots are logged in")
 	flags.BoolVar(&r.asJSON, "json", false, "print JSON, an object a line")
 	words, err := parse(flags, args, 1, 1)
 	if err != nil {
@@ -100,13 +106,24 @@ func replayVerb(ctx context.Context, e *env, args []string) error {
 			if flags.Changed("max-orders") {
 				return &fault{Code: "E4004", What: "--max-orders is for ITCH files; " + r.name + " is a directory", Fix: "matcher replay " + quoteAll(words)}
 			}
+			if r.serve != "" {
+				for _, name := range []string{"depth", "symbol", "feed", "changes", "bbo", "bars", "hash-every", "against", "insert", "remove"} {
+					if flags.Changed(name) {
+						return &fault{Code: "E4004", What: "--serve and --" + name + " do not go together", Fix: "matcher replay DIR --serve " + r.serve}
+					}
+				}
+				return r.live(ctx)
+			}
+			if r.record != "" {
+				return &fault{Code: "E4004", What: "--record is for flows, or goes with --serve; " + r.name + " is a directory", Fix: "matcher replay DIR --serve 127.0.0.1:9001 --record DIR"}
+			}
 			return r.journal(ctx)
 		}
 	}
 	if r.feed != "" {
 		return &fault{Code: "E4004", What: "--feed is for journals; " + r.name + " is no directory", Fix: "matcher replay " + quoteAll(words)}
 	}
-	for _, name := range []string{"until", "changes", "bbo", "bars", "hash-every", "against", "speed", "insert", "remove"} {
+	for _, name := range []string{"until", "changes", "bbo", "bars", "hash-every", "against", "speed", "insert", "remove", "serve", "user", "wait-bots"} {
 		if flags.Changed(name) {
 			return &fault{Code: "E4004", What: "--" + name + " is for journals; " + r.name + " is no directory", Fix: "matcher replay FLOW --record DIR"}
 		}

@@ -22,6 +22,7 @@ type flowRun struct {
 	unasked  int // commands of current sent behind its last query
 	queries  int // of current, not answered
 	commands uint64
+	tell     func(user string, message any) // takes the answers
 }
 
 // sendFlow sends a file of commands and prints the totals. The order of the file is kept: the next user begins when all
@@ -32,7 +33,7 @@ func (s *sending) sendFlow(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = in.Close() }()
-	run := &flowRun{s: s, keys: map[string]string{}, sessions: map[string]*session{}}
+	run := &flowRun{s: s, keys: map[string]string{}, sessions: map[string]*session{}, tell: s.answers.tell}
 	if s.keys != "" {
 		if run.keys, err = readKeys(s.keys); err != nil {
 			return err
@@ -92,7 +93,11 @@ func (r *flowRun) all(ctx context.Context, in io.Reader) error {
 
 // send sends one line as its user.
 func (r *flowRun) send(ctx context.Context, line *replay.Line) error {
-	user := trim(line.User[:])
+	return r.post(ctx, trim(line.User[:]), message(line))
+}
+
+// post sends one message as a user.
+func (r *flowRun) post(ctx context.Context, user string, m ouch.Inbound) error {
 	c := r.sessions[user]
 	if c == nil {
 		var err error
@@ -105,11 +110,11 @@ func (r *flowRun) send(ctx context.Context, line *replay.Line) error {
 		return err
 	}
 	r.commands++
-	if line.Verb == replay.Query {
+	if _, ok := m.(*ouch.AccountQuery); ok {
 		r.unasked++
 		return r.ask(ctx)
 	}
-	if err := c.conn.Send(message(line)); err != nil {
+	if err := c.conn.Send(m); err != nil {
 		return c.fault(err)
 	}
 	if r.unasked++; r.unasked >= r.s.window/2 {
@@ -132,7 +137,7 @@ func (r *flowRun) connect(ctx context.Context, user string) (*session, error) {
 	if l.key == "" {
 		return nil, &fault{Code: "E4006", What: r.s.keys + " has no key for " + user, Fix: "add a line: " + user + " KEY"}
 	}
-	return dial(ctx, l, r.s.answers.tell)
+	return dial(ctx, l, r.tell)
 }
 
 // turn makes c the one that sends, once the one before has all its answers.

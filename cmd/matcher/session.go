@@ -118,6 +118,18 @@ func (s *session) answer(ctx context.Context) (uint32, error) {
 	}
 }
 
+// leave logs out and waits, as long as for an answer, until the server has ended the session.
+func (s *session) leave() {
+	if s.conn.Logout() == nil {
+		select {
+		case err := <-s.ended:
+			s.ended <- err // for close
+		case <-time.After(s.patience):
+		}
+	}
+	s.close()
+}
+
 // close logs out and waits for the reader.
 func (s *session) close() {
 	_ = s.conn.Logout() // a courtesy: the connection is closed next
