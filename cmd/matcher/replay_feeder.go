@@ -36,7 +36,8 @@ type feeder struct {
 	last          uint64 // seq of the last command that was replayed
 }
 
-// all replays the recording to its end, or to where it was to stop.
+// all replays the recording to its end, or to where it was to stop. A signal ends it between two commands: what was begun is
+// waited for, so that what came of it can be held against the same commands of the recording.
 func (f *feeder) all(ctx context.Context) error {
 	f.began = time.Now()
 	if err := f.awaitBots(ctx); err != nil {
@@ -49,25 +50,25 @@ func (f *feeder) all(ctx context.Context) error {
 			f.due = at
 		}
 	})
-	work := longWork{e: f.r.e, what: "replay"}
+	work, whole := longWork{e: f.r.e, what: "replay"}, context.WithoutCancel(ctx)
 	for f.r.last == 0 || f.journal.Engine().Seq() < f.r.last {
 		cmd, _, err := f.journal.Next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err == nil {
-			err = f.r.pace.wait(ctx, cmd)
+			err = errors.Join(ctx.Err(), f.r.pace.wait(ctx, cmd))
 		}
 		if err == nil {
-			err = f.replay(ctx, cmd)
+			err = f.replay(whole, cmd)
 		}
 		if err != nil {
-			return errors.Join(err, f.run.settle(context.WithoutCancel(ctx)))
+			return errors.Join(err, f.run.settle(whole))
 		}
 		f.last = cmd.Seq
 		work.add(64)
 	}
-	return f.run.settle(ctx)
+	return f.run.settle(whole)
 }
 
 // awaitBots waits until every bot has logged in, if that was asked for.

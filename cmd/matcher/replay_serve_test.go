@@ -223,3 +223,34 @@ func TestReplayServeBot(t *testing.T) {
 	}
 	in(t, do(t, 0, "replay", live).stdout, "IDENTICAL")
 }
+
+// A signal in the middle of a day ends it in order: what was sent by then is as recorded.
+func TestReplayServeInterrupted(t *testing.T) {
+	for _, speed := range []string{"1x", "max"} {
+		t.Run(speed, func(t *testing.T) {
+			j := recorded(t, everyFlow(5, 3000)) // half a minute
+			said := &botLine{lines: make(chan string, 100)}
+			var out strings.Builder
+			ctx, interrupt := context.WithCancel(context.Background())
+			defer interrupt()
+			ended := make(chan error, 1)
+			go func() {
+				args := []string{j, "--serve", "127.0.0.1:0", "--speed", speed, "--json"}
+				ended <- replayVerb(ctx, testEnv(strings.NewReader(""), &out, said, nil), args)
+			}()
+			for line := ""; !strings.HasPrefix(line, "ready: "); line = <-said.lines {
+			}
+			time.AfterFunc(300*time.Millisecond, interrupt)
+			if err := <-ended; err != nil {
+				t.Fatal(err)
+			}
+			var r servedDay
+			if err := json.Unmarshal([]byte(out.String()), &r); err != nil {
+				t.Fatal(err, out.String())
+			}
+			if !r.Same || r.Changed != 0 {
+				t.Errorf("%s", out.String())
+			}
+		})
+	}
+}
