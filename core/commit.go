@@ -69,6 +69,7 @@ func (l *loop) submit() {
 			At:  l.files.place(b.Position), Tag: tag(tagBlock, int32(b.Slot)),
 		})
 		l.progress.Store(b.LastSeq)
+		l.files.helper.used.Store((l.files.place(b.Position) + uint64(b.Length)) * 1024 / l.files.current.size)
 	}
 }
 

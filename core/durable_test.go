@@ -3,6 +3,7 @@ package core
 import (
 	"bytes"
 	"errors"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -152,5 +153,32 @@ func testStalledDisk(t *testing.T, backend Backend) {
 	s.Stop()
 	if _, err := s.Run(); !errors.Is(err, syscall.ENOSPC) || time.Since(start) > 10*time.Second {
 		t.Fatalf("stopped after %v: %v", time.Since(start), err)
+	}
+}
+
+// TestNextSegmentInTime: the helper rests between pieces of the next segment only as long as that is a quarter further than the
+// current one is used.
+func TestNextSegmentInTime(t *testing.T) {
+	h := &helper{size: 256 << 20}
+	for _, test := range []struct {
+		used, at uint64
+		late     bool
+	}{{0, 1 << 18, false}, {512, 159 << 20, true}, {512, 161 << 20, false}, {900, 255 << 20, true}} {
+		if h.used.Store(test.used); h.late(test.at) != test.late {
+			t.Errorf("%+v", test)
+		}
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	c := config(t)
+	c.World = newMachine(&c)
+	v, err := OpenStepped(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.loop.shutdown()
+	v.Turn() // of the birth's blocks
+	if v.loop.files.helper.used.Load() == 0 {
+		t.Error("the helper is not told how much is used")
 	}
 }

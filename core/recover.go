@@ -225,13 +225,13 @@ func (l *loop) begin(cfg *Config, f *found) error {
 	}
 	size := min(firstSegment, uint64(cfg.Segment))
 	for i := len(f.aside) - 1; i > 0; i-- { // the last first, so that no gap can stay behind; the first is replaced below
-		spare, err := prepare(l.world, cfg.Journal, f.state.Segment+1+uint32(i), size, new(atomic.Bool))
+		spare, err := prepare(l.world, cfg.Journal, f.state.Segment+1+uint32(i), size, new(atomic.Bool), noRest)
 		if err != nil {
 			return fmt.Errorf("core: journal %s: %w", cfg.Journal, err)
 		}
 		l.world.Close(int(spare.fd))
 	}
-	first, err := prepare(l.world, cfg.Journal, f.state.Segment+1, size, new(atomic.Bool))
+	first, err := prepare(l.world, cfg.Journal, f.state.Segment+1, size, new(atomic.Bool), noRest)
 	if err != nil {
 		return fmt.Errorf("core: journal %s: %w", cfg.Journal, err)
 	}

@@ -49,7 +49,7 @@ func (v *Stepped) Prepare() {
 			return
 		}
 	}
-	if !h.attempt(h.next) {
+	if !h.attempt(h.next, noRest) {
 		h.next = 0
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"sync"
 	"time"
 	"unsafe"
 
@@ -84,6 +85,9 @@ func reserve(fd int, from, to int64) error {
 	}
 }
 
+// zeroPiece is what Zero writes, and nobody else writes to.
+var zeroPiece = sync.OnceValue(func() []byte { return AlignedBuffer(1 << 20) })
+
 // Zero writes zeros over the bytes from (included) to (excluded) of a file in 1 MiB pieces, having reserved its blocks
 // first: what is written there later changes no metadata of the file, which is what makes a durable write one write. direct
 // is what OpenDirect said; then from and to must be multiples of DirectAlign. It does not sync. It blocks for long: call it
@@ -98,7 +102,7 @@ func Zero(fd int, direct bool, from, to int64) error {
 	if err := reserve(fd, from, to); err != nil {
 		return fmt.Errorf("ring: reserve bytes %d to %d: %w", from, to, err)
 	}
-	zeros := AlignedBuffer(1 << 20)
+	zeros := zeroPiece()
 	for at := from; at < to; at += int64(len(zeros)) {
 		if err := WriteAt(fd, zeros[:min(int64(len(zeros)), to-at)], at); err != nil {
 			return err
