@@ -14,14 +14,7 @@ import (
 // A write that was cut off after any number of bytes leaves a torn tail, and all before it.
 func TestTornTailAtEveryByte(t *testing.T) {
 	r := newRig(3, 1, 1<<16, 2, 2)
-	for range 4 {
-		r.command()
-		for range 70 {
-			r.fill()
-		}
-		r.seal()
-		r.settle()
-	}
+	r.fourBlocks()
 	last := r.blocks[3]
 	place := int64(SegmentHeaderSize + last.Position)
 	name := SegmentName(1)

@@ -169,6 +169,18 @@ func (r *rig) turn(commands, fills int) {
 	}
 }
 
+// fourBlocks writes four blocks, each durable before the next: a command and 70 fills.
+func (r *rig) fourBlocks() {
+	for range 4 {
+		r.command()
+		for range 70 {
+			r.fill()
+		}
+		r.seal()
+		r.settle()
+	}
+}
+
 // copyFiles copies the files, so that one copy may be spoiled.
 func copyFiles(files fstest.MapFS) fstest.MapFS {
 	c := fstest.MapFS{}

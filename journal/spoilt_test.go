@@ -10,14 +10,7 @@ import (
 // What more than one changed byte in the last block does is measured: the log says how much of it passes for a torn write.
 func TestLastBlockSpoilt(t *testing.T) {
 	r := newRig(11, 1, 1<<16, 2, 2)
-	for range 4 {
-		r.command()
-		for range 70 {
-			r.fill()
-		}
-		r.seal()
-		r.settle()
-	}
+	r.fourBlocks()
 	last := r.blocks[len(r.blocks)-1]
 	name, at := SegmentName(1), int(SegmentHeaderSize+last.Position)
 	data := r.files[name].Data[at:][:len(last.Bytes)]
@@ -64,14 +57,7 @@ func TestLastBlockSpoilt(t *testing.T) {
 // write would not have left whole: magic, length, id, epoch, position, chain, kinds, seqs, padding.
 func TestLastBlockRewritten(t *testing.T) {
 	r := newRig(14, 1, 1<<16, 2, 2)
-	for range 4 {
-		r.command()
-		for range 70 {
-			r.fill()
-		}
-		r.seal()
-		r.settle()
-	}
+	r.fourBlocks()
 	last := r.blocks[len(r.blocks)-1]
 	data := r.files[SegmentName(1)].Data[SegmentHeaderSize+last.Position:][:len(last.Bytes)]
 	free := []int{4, 5, 6, 7} // the checksum
@@ -102,14 +88,7 @@ func TestLastBlockRewritten(t *testing.T) {
 // TestTornIsNotSpoilt: a block of which any sectors were not written, or hold whatever, is a torn write and nothing else.
 func TestTornIsNotSpoilt(t *testing.T) {
 	r := newRig(13, 1, 1<<16, 2, 2)
-	for range 4 {
-		r.command()
-		for range 70 {
-			r.fill()
-		}
-		r.seal()
-		r.settle()
-	}
+	r.fourBlocks()
 	last := r.blocks[len(r.blocks)-1]
 	data := r.files[SegmentName(1)].Data[SegmentHeaderSize+last.Position:][:len(last.Bytes)]
 	used := (BlockHeaderSize + len(last.Cells) + 511) / 512
