@@ -187,6 +187,14 @@ func (b *Rebuild) replace(o *itchOrder, slot book.Slot) error {
 	return b.rest(o.newID, book.Resting{Side: side, Price: book.Price(o.price), Qty: book.Qty(o.qty)})
 }
 
+// clear takes every order out: a new session begins.
+func (b *Rebuild) clear() {
+	for id, slot := range b.slots {
+		b.remove(id, slot)
+	}
+	b.locate, b.unknown = 0, 0
+}
+
 func (b *Rebuild) remove(id uint64, slot book.Slot) {
 	b.book.Remove(slot)
 	b.orders.Free(slot)

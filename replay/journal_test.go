@@ -19,13 +19,15 @@ import (
 // recorder plays the server: it executes commands and writes what happened to a journal in memory. The functions, where
 // they are set, falsify what is written.
 type recorder struct {
-	engine *engine.Engine
-	w      *journal.Writer
-	data   []byte // of the one segment
-	head   journal.SegmentHeader
-	output uint64
-	events []engine.Event
-	fills  uint64
+	engine  *engine.Engine
+	w       *journal.Writer
+	data    []byte   // of the last segment
+	earlier [][]byte // the segments before it
+	head    journal.SegmentHeader
+	now     uint64 // time of the commands; 0: one of its own
+	output  uint64
+	events  []engine.Event
+	fills   uint64
 
 	onCommand func(c *engine.Command)
 	onFill    func(f *engine.Fill) bool // false: not written
@@ -35,20 +37,36 @@ type recorder struct {
 const testPages = 3 // of a slot: small, so that fills outgrow a block
 
 func newRecorder(size int) *recorder {
-	r := &recorder{engine: engine.New(), data: make([]byte, size)}
+	r := &recorder{engine: engine.New()}
+	r.begin(size, journal.State{})
+	return r
+}
+
+// begin goes on in a segment and an epoch of their own.
+func (r *recorder) begin(size int, at journal.State) {
+	at.Epoch++
 	r.w = journal.NewWriter(journal.Config{
-		ID:    journal.ID{1},
-		State: journal.State{Epoch: 1},
-		Slots: [][]byte{make([]byte, testPages*journal.BlockUnit), make([]byte, testPages*journal.BlockUnit)},
+		ID: journal.ID{1}, State: at, Slots: [][]byte{make([]byte, testPages*journal.BlockUnit), make([]byte, testPages*journal.BlockUnit)},
 	})
 	r.head = r.w.Begin(uint64(size))
+	r.data = make([]byte, size)
 	r.head.Encode(r.data[:journal.SegmentHeaderSize])
-	return r
+}
+
+// fence ends an epoch as a venue that is stopped does, and begins the next.
+func (r *recorder) fence() {
+	r.w.Seal(r.engine.Hash(), r.output, journal.FlagSeal)
+	r.submit()
+	r.earlier = append(r.earlier, r.data)
+	r.begin(len(r.data), r.w.State())
 }
 
 // apply executes a command at the next sequence number and journals it with its fills.
 func (r *recorder) apply(cmd *engine.Command) []engine.Event {
-	cmd.Seq, cmd.Time = r.engine.Seq()+1, 1_000_000+r.engine.Seq()/3
+	cmd.Seq, cmd.Time = r.engine.Seq()+1, r.now
+	if r.now == 0 {
+		cmd.Time = 1_000_000 + r.engine.Seq()/3
+	}
 	r.events = r.engine.Apply(r.events[:0], cmd)
 	r.output = engine.FoldOutput(r.output, r.events)
 	for !r.w.Room() {
@@ -102,7 +120,11 @@ func (r *recorder) submit() {
 }
 
 func (r *recorder) files() fstest.MapFS {
-	return fstest.MapFS{journal.SegmentName(1): &fstest.MapFile{Data: r.data}}
+	files := fstest.MapFS{}
+	for i, data := range append(r.earlier, r.data) {
+		files[journal.SegmentName(uint32(i+1))] = &fstest.MapFile{Data: data}
+	}
+	return files
 }
 
 // text applies lines of a flow.

@@ -27,21 +27,11 @@ type tick struct {
 // tape turns the messages of an ITCH 5.0 session into the ticks of one instrument, with the book as it is after each. A
 // session that begins begins with an empty book.
 type tape struct {
-	symbol string
-	orders int
-	book   *Rebuild
-	tell   func(tick) error
-}
-
-func newTape(symbol string, orders int, tell func(tick) error) (*tape, error) {
-	t := &tape{symbol: symbol, orders: orders, tell: tell}
-	return t, t.clear()
-}
-
-// clear begins with an empty book.
-func (t *tape) clear() (err error) {
-	t.book, err = RebuildITCH(nothing{}, RebuildConfig{Symbol: t.symbol, MaxOrders: t.orders})
-	return err
+	symbol   string
+	orders   func() int // how many may be live at once; asked at the first message
+	book     *Rebuild   // nil before it
+	sessions int        // that have begun
+	tell     func(tick) error
 }
 
 // nothing is an empty file.
@@ -52,7 +42,12 @@ func (nothing) Read([]byte) (int, error) { return 0, io.EOF }
 var errUnknown = errors.New("an order that was not added before")
 
 // message tells the ticks of one message.
-func (t *tape) message(msg []byte) error {
+func (t *tape) message(msg []byte) (err error) {
+	if t.book == nil {
+		if t.book, err = RebuildITCH(nothing{}, RebuildConfig{Symbol: t.symbol, MaxOrders: t.orders()}); err != nil {
+			return err
+		}
+	}
 	b := t.book
 	var o itchOrder
 	about, err := o.decode(msg)
@@ -63,7 +58,8 @@ func (t *tape) message(msg []byte) error {
 	switch {
 	case o.kind == itch.TypeSystemEvent:
 		if err := head.Decode(msg); err == nil && head.Event == itch.EventStartOfMessages {
-			return t.clear()
+			b.clear()
+			t.sessions++
 		}
 		return nil
 	case !about:
@@ -158,15 +154,14 @@ type LOBSTER struct {
 	Lines           uint64
 }
 
-// NewLOBSTER returns a writer for one instrument. Orders is how many may be live at once. A nil books writes no books.
-func NewLOBSTER(messages, books io.Writer, symbol string, depth, orders int) (*LOBSTER, error) {
+// NewLOBSTER returns a writer for one instrument. Orders says how many may be live at once. A nil books writes no books.
+func NewLOBSTER(messages, books io.Writer, symbol string, depth int, orders func() int) *LOBSTER {
 	l := &LOBSTER{messages: bufio.NewWriter(messages), depth: depth, trading: true}
 	if books != nil {
 		l.books = bufio.NewWriter(books)
 	}
-	var err error
-	l.tape, err = newTape(symbol, orders, l.tick)
-	return l, err
+	l.tape = &tape{symbol: symbol, orders: orders, tell: l.tick}
+	return l
 }
 
 // Message writes what one message means, which stands without its length.
@@ -277,21 +272,20 @@ const (
 )
 
 // NewHFT returns an empty table of events.
-func NewHFT(symbol string, orders int, scale func() HFTScale) (*HFT, error) {
+func NewHFT(symbol string, orders func() int, scale func() HFTScale) *HFT {
 	h := &HFT{
 		levels: map[uint64]uint64{}, scale: scale,
 		ev: column("ev", "<u8"), exch: column("exch_ts", "<i8"), local: column("local_ts", "<i8"), px: column("px", "<f8"), qty: column("qty", "<f8"),
 		order: column("order_id", "<u8"), integer: column("ival", "<i8"), float: column("fval", "<f8"),
 	}
 	h.Table = npy.New(h.ev, h.exch, h.local, h.px, h.qty, h.order, h.integer, h.float)
-	var err error
-	h.tape, err = newTape(symbol, orders, h.tick)
-	return h, err
+	h.tape = &tape{symbol: symbol, orders: orders, tell: h.tick}
+	return h
 }
 
 // Message makes rows of one message, which stands without its length.
 func (h *HFT) Message(msg []byte) error {
-	was := h.tape.book
+	was := h.tape.sessions
 	if h.Quiet {
 		h.began = false
 	} else if !h.began {
@@ -302,7 +296,7 @@ func (h *HFT) Message(msg []byte) error {
 			}
 		}
 	}
-	if err := h.tape.message(msg); err != nil || h.tape.book == was {
+	if err := h.tape.message(msg); err != nil || h.tape.sessions == was {
 		return err
 	}
 	clear(h.levels) // a session begins anew

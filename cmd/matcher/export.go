@@ -397,11 +397,10 @@ func (x *exporting) public(message func(e *engine.Engine, msg []byte, wanted boo
 // lobster writes a message and an orderbook file.
 func (x *exporting) lobster(messages, books io.Writer) error {
 	m, b := &gate{w: messages}, &gate{w: books}
-	l, err := replay.NewLOBSTER(m, b, x.symbol, x.levels, 1<<22)
-	if err != nil {
-		return err
-	}
-	j, err := x.public(func(_ *engine.Engine, msg []byte, wanted bool) error {
+	var e *engine.Engine
+	l := replay.NewLOBSTER(m, b, x.symbol, x.levels, func() int { return int(e.Limits().MaxOrders) })
+	j, err := x.public(func(now *engine.Engine, msg []byte, wanted bool) error {
+		e = now
 		if wanted != m.open {
 			if err := l.Flush(); err != nil { // to where it belongs
 				return err
@@ -437,17 +436,14 @@ func (g *gate) Write(p []byte) (int, error) {
 // hft writes the array of events of hftbacktest.
 func (x *exporting) hft(w io.Writer) error {
 	var e *engine.Engine
-	h, err := replay.NewHFT(x.symbol, 1<<22, func() replay.HFTScale {
+	h := replay.NewHFT(x.symbol, func() int { return int(e.Limits().MaxOrders) }, func() replay.HFTScale {
 		day, _ := e.Today()
 		in := &e.Instruments()[e.Lookup(symbolOf(x.symbol))]
 		return replay.HFTScale{
 			Midnight: day.Midnight, Price: math.Pow10(-int(in.PriceDecimals)), Lot: float64(max(in.Lot, 1)) * math.Pow10(-int(in.LotDecimals)),
 		}
 	})
-	if err == nil {
-		err = h.Table.To(npy.Output{Format: "struct-npy", W: w})
-	}
-	if err != nil {
+	if err := h.Table.To(npy.Output{Format: "struct-npy", W: w}); err != nil {
 		return x.told(err)
 	}
 	defer h.Table.Discard()

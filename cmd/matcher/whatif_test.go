@@ -1,17 +1,15 @@
 package main
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
-
-var updateGolden = flag.Bool("update-journal", false, "write the golden journal anew")
 
 // mixedFlow trades much, with random icebergs, hidden orders, replaces and cancels, in a market that moves.
 func mixedFlow(n int) string {
@@ -151,51 +149,51 @@ func TestHashes(t *testing.T) {
 	in(t, do(t, exitData, "replay", j, "--against", file).stderr, "no file of hashes")
 }
 
-// TestGoldenJournal executes the journal that an earlier build wrote in format 1: every fill and hash must still be what it was.
-// -update-journal writes it anew, which only a change of the format or of the rules may ask for.
-func TestGoldenJournal(t *testing.T) {
-	const dir = "testdata/journal1"
-	if *updateGolden {
-		made := recorded(t, mixedFlow(60))
-		data, err := os.ReadFile(filepath.Join(made, "000001.mj"))
+// goldenJournal gives a journal of replay/testdata/golden the zeros that its files lie there without.
+func goldenJournal(t *testing.T, name string) string {
+	t.Helper()
+	stored, dir := filepath.Join("..", "..", "replay", "testdata", "golden", name), t.TempDir()
+	files, err := filepath.Glob(filepath.Join(stored, "*.mj"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("no golden journal", name, err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		end := len(data)
-		for end > 0 && data[end-1] == 0 {
-			end--
-		}
-		if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "000001.mj.part"), data[:end], 0o644)); err != nil {
-			t.Fatal(err)
-		}
-		o := do(t, 0, "replay", made, "--json")
-		var v map[string]any
-		if err := json.Unmarshal([]byte(o.stdout), &v); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, "hashes"), fmt.Appendf(nil, "%d %v %v\n", len(data), v["state_hash"], v["output_hash"]), 0o644); err != nil {
+		to := filepath.Join(dir, filepath.Base(file))
+		if err := errors.Join(os.WriteFile(to, data, 0o600), os.Truncate(to, int64(binary.LittleEndian.Uint64(data[56:])))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	// The file lies there without the zeros behind its end.
-	data, err := os.ReadFile(filepath.Join(dir, "000001.mj.part"))
-	if err != nil {
-		t.Fatal(err)
+	return dir
+}
+
+// Whatever reads journals reads every kind of command, over restarts and days.
+func TestGoldenReaders(t *testing.T) {
+	for _, name := range []string{"flow1", "every1", "drawn1"} {
+		t.Run(name, func(t *testing.T) {
+			j, out := goldenJournal(t, name), t.TempDir()
+			symbol := map[string]string{"drawn1": "A"}[name]
+			if symbol == "" {
+				symbol = "AAPL"
+			}
+			in(t, do(t, 0, "replay", j, "--verify").stdout, "IDENTICAL: ")
+			in(t, do(t, 0, "journal", "diff", j, goldenJournal(t, name)).stdout, "SAME: ")
+			for _, args := range []string{
+				"journal verify J", "journal info J", "journal dump J", "journal dump J --json", "snapshot create J", "snapshot verify J", "report J -o OUT/r.html",
+				"journal export J --format csv", "journal export J --format json --events", "journal export J -o OUT/c.npz", "journal export J --events -o OUT/e.npz",
+				"journal export J --format struct-npy -o OUT/s.npy", "journal export J --format npy -o OUT/columns",
+				"journal export J --format lobster --symbol S -o OUT/message.csv", "journal export J --format hftbacktest --symbol S -o OUT/h.npy",
+				"replay J --feed OUT/f.itch50", "replay J --depth 3 --symbol S", "replay J --bbo --symbol S", "replay J --bars 1s --symbol S", "replay J --depth 3 --changes --symbol S",
+				"replay J --hash-every 10",
+			} {
+				words := strings.Fields(strings.NewReplacer(" J", " "+j, " S ", " "+symbol+" ", "OUT", out).Replace(args + " "))
+				if o := do(t, 0, words...); strings.Contains(o.stderr, "error") {
+					t.Errorf("%s: %s", args, o.stderr)
+				}
+			}
+		})
 	}
-	want, err := os.ReadFile(filepath.Join(dir, "hashes"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var size int64
-	var state, output string
-	if _, err := fmt.Sscan(string(want), &size, &state, &output); err != nil {
-		t.Fatal(err)
-	}
-	j := t.TempDir()
-	name := filepath.Join(j, "000001.mj")
-	if err := errors.Join(os.WriteFile(name, data, 0o600), os.Truncate(name, size)); err != nil {
-		t.Fatal(err)
-	}
-	o := do(t, 0, "replay", j, "--json")
-	in(t, o.stdout, `"identical":true`, `"state_hash":"`+state+`"`, `"output_hash":"`+output+`"`)
 }
