@@ -59,7 +59,7 @@ func (p *past) run() {
 
 // read finds what was asked for and tells the loop.
 func (p *past) read(job gateway.Past) {
-	n, next, err := p.history.Read(p.memory[int(job.Conn)*gateway.PastSize:][:gateway.PastSize], job.User, job.From)
+	n, next, err := p.history.Read(p.memory[int(job.Conn)*gateway.PastSize:][:gateway.PastSize], snapshot.Stream(job.User), job.From)
 	var m [messageSize]byte
 	le := binary.LittleEndian
 	m[0] = messagePast

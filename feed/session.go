@@ -147,5 +147,6 @@ func (p *Public) State() State {
 
 // Resume goes on from where the messages stood. The engine is as it was then.
 func (p *Public) Resume(s State) {
+	p.time = min(p.engine.Time()-min(p.engine.Time(), s.Midnight), 1<<48-1) // of the last command
 	p.session, p.midnight, p.sequence, p.told, p.started, p.over = s.Session, s.Midnight, s.Sequence, s.Told, s.Started, s.Over
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -30,6 +31,7 @@ type reader struct {
 	journal *replay.Journal
 	public  *feed.Public
 	durable *os.File
+	info    *snapshot.Info // that it began with; nil: the birth of the journal
 	framed  []byte
 	message []byte
 	err     error
@@ -39,14 +41,19 @@ type reader struct {
 func (r *Relay) follow(ctx context.Context) error {
 	f := &reader{Relay: r}
 	defer f.close()
-	if err := f.open(ctx); err != nil || f.journal == nil {
+	if err := f.open(ctx, math.MaxUint64); err != nil || f.journal == nil {
 		return err
 	}
 	timer := time.NewTicker(pollEvery)
 	defer timer.Stop()
 	for ready := false; ; {
 		more, err := f.read()
-		if err != nil {
+		if err != nil && !ready && f.info != nil && errors.As(err, new(*replay.Divergence)) {
+			r.log("warning: a start without " + f.info.Path + ": " + err.Error())
+			err = f.open(ctx, f.info.State.Seq) // it is the snapshot or the journal: an older one tells
+			more = true
+		}
+		if err != nil || f.journal == nil {
 			return err
 		}
 		if !more && !ready && f.itch.now != nil {
@@ -73,17 +80,18 @@ func (r *Relay) follow(ctx context.Context) error {
 	}
 }
 
-// open waits until there is a journal to follow. Without one when ctx is done.
-func (f *reader) open(ctx context.Context) error {
+// open waits until there is a journal to follow, and stands behind the newest snapshot of before a seq that can be used, else
+// before its first command. Without a journal when ctx is done.
+func (f *reader) open(ctx context.Context, before uint64) error {
+	f.close()
 	for start, told := time.Now(), false; ; {
 		d, err := os.Open(filepath.Join(f.cfg.Journal, "durable"))
 		if err == nil {
 			f.durable = d
-			if f.journal, err = replay.Open(snapshot.Files(f.cfg.Journal)); err == nil {
+			if err = f.begins(before); err == nil {
 				break
 			}
-			_ = d.Close()
-			f.durable = nil
+			f.close()
 		}
 		var damage *journal.Damage
 		if !errors.Is(err, os.ErrNotExist) && (!errors.As(err, &damage) || damage.Kind != journal.NoJournal) {
@@ -99,18 +107,86 @@ func (f *reader) open(ctx context.Context) error {
 		case <-time.After(10 * pollEvery):
 		}
 	}
-	f.public = feed.New(f.journal.Engine())
 	f.journal.Follow(f.limit)
 	f.journal.Before(f.before)
 	return nil
 }
 
+// begins opens the journal. A snapshot of what the venue does not tell of yet is as good as none: the relay would be ahead.
+func (f *reader) begins(before uint64) error {
+	if f.limit() == 0 {
+		return os.ErrNotExist // the venue has said nothing yet
+	}
+	for {
+		f.forget()
+		start, passed, err := snapshot.Newest(snapshot.Files(f.cfg.Journal), engine.New, before)
+		for _, why := range passed {
+			f.log("warning: a start without " + why.Error())
+		}
+		if err != nil {
+			return err
+		}
+		f.journal, f.info, f.public = start.Journal, start.Info, feed.New(start.Journal.Engine())
+		if f.info == nil {
+			return nil
+		}
+		if f.info.State.Position <= f.limit() {
+			err = f.resume(start.History)
+		} else {
+			err = fmt.Errorf("%w: %s: the venue does not tell of so much yet", snapshot.ErrUnusable, f.info.Path)
+		}
+		if err == nil {
+			return nil
+		}
+		start.History.Close()
+		_ = f.journal.Close() // it was only read
+		f.journal = nil
+		if !errors.Is(err, snapshot.ErrUnusable) {
+			return err
+		}
+		f.log("warning: a start without " + err.Error())
+		before = f.info.State.Seq
+	}
+}
+
+// forget makes the relay one that has heard of no session.
+func (f *reader) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.all() {
+		s.close()
+		*s = sessions{}
+	}
+}
+
+// resume goes on from a snapshot: what was said in its session before it is read from the files beside it.
+func (f *reader) resume(h *snapshot.History) error {
+	f.public.Resume(f.info.Feed)
+	if !f.info.Feed.Started {
+		h.Close()
+		return nil
+	}
+	p := &past{history: h, log: f.log}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	err := f.itch.resume(f.cfg.Spool, f.public.Session(), p, snapshot.Public)
+	for name, s := range f.firms {
+		err = errors.Join(err, s.resume(f.cfg.Spool, f.public.Session(), p, snapshot.Copies(name)))
+	}
+	if n := f.public.Sequence(); err == nil && f.itch.now.count != n {
+		err = fmt.Errorf("%w: %s: its streams have %d messages of the feed, and it counts %d", snapshot.ErrUnusable, f.info.Path, f.itch.now.count, n)
+	}
+	return err
+}
+
 func (f *reader) close() {
 	if f.journal != nil {
-		_ = f.journal.Close()
+		_ = f.journal.Close() // it was only read
+		f.journal = nil
 	}
 	if f.durable != nil {
-		_ = f.durable.Close()
+		_ = f.durable.Close() // it was only read
+		f.durable = nil
 	}
 }
 

@@ -4,9 +4,10 @@
 // It runs beside the venue, as a process of its own, and shares nothing with it but files: it follows the journal, executes
 // every command on an engine of its own, and derives the messages that the venue has sent, byte for byte and number for
 // number. So whatever is asked of it, and by however many, costs the venue nothing. How far the journal may be told of is
-// said by the venue in the file durable; the relay is never ahead of it.
+// said by the venue in the file durable; the relay is never ahead of it. As the venue it starts from the newest snapshot that
+// can be used, and serves what was said before from the files beside that.
 //
-// It owns the messages of the sessions it has seen, in files without a name, and the connections. It never writes to the
+// It owns the messages that it has seen said, in files without a name, and the connections. It never writes to the
 // journal and never decides anything about orders.
 //
 //	relay.go      Open, Run: what is served where

@@ -9,6 +9,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +23,7 @@ import (
 	"matcher/relay"
 	"matcher/replay"
 	"matcher/ring"
+	"matcher/snapshot"
 	"matcher/wire/itch"
 	"matcher/wire/mold"
 	"matcher/wire/ouch"
@@ -48,9 +52,19 @@ func newVenue(t *testing.T, durability core.Durability) *venue {
 		Instruments: []core.Instrument{{Symbol: "AAPL", PriceDecimals: 4, Tick: 100, Lot: 1, MaxQty: 1_000_000, MaxPrice: 1_999_999_900}},
 	}}
 	v.cfg.Users = []core.User{{Name: "ALICE", Firm: "ALFA", Hash: hash(v.cfg.Secret, "ALICE")}}
+	v.relay, _ = v.open(func(line string) { t.Log(line) })
+	v.start()
+	v.await(v.relay)
+	return v
+}
+
+// open opens a relay and lets it run until the test ends or it is told to end.
+func (v *venue) open(log func(string)) (r *relay.Relay, end func()) {
+	v.t.Helper()
+	t := v.t
 	r, err := relay.Open(relay.Config{
 		Journal: v.cfg.Journal, Requests: "127.0.0.1:0", ITCH: "127.0.0.1:0", Glimpse: "127.0.0.1:0", DropCopy: "127.0.0.1:0",
-		Reference: "127.0.0.1:0", Rate: 100, Spool: t.TempDir(), Log: func(line string) { t.Log(line) },
+		Reference: "127.0.0.1:0", Rate: 1000, Spool: t.TempDir(), Log: log,
 		Users: []relay.User{
 			{Name: "ALICE", Firm: "ALFA", Hash: hash(v.cfg.Secret, "ALICE")},
 			{Name: "DROP", Firm: "ALFA", Hash: hash(v.cfg.Secret, "DROP"), DropCopy: true},
@@ -59,23 +73,26 @@ func newVenue(t *testing.T, durability core.Durability) *venue {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v.relay = r
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx) }()
-	t.Cleanup(func() {
+	end = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
 	})
-	v.start()
+	t.Cleanup(end)
+	return r, end
+}
+
+func (v *venue) await(r *relay.Relay) {
+	v.t.Helper()
 	select {
 	case <-r.Ready():
 	case <-time.After(20 * time.Second):
-		t.Fatal("the relay is not ready")
+		v.t.Fatal("the relay is not ready")
 	}
-	return v
 }
 
 func (v *venue) start() {
@@ -106,13 +123,13 @@ func (v *venue) dial(addr, user string, o client.Options) *client.Conn {
 	return c
 }
 
-// trade enters n orders that rest and n that take them.
-func (v *venue) trade(n uint32) {
+// trade enters n orders that rest and n that take them, numbered from 2*first+1 on.
+func (v *venue) trade(first, n uint32) {
 	v.t.Helper()
 	c := v.dial(v.core.Addr(), "ALICE", client.Options{})
 	for i := range 2 * n {
 		if err := c.Send(&ouch.EnterOrder{
-			UserRefNum: i + 1, Side: "SB"[i%2], Quantity: 10 + 5*(i%2), Symbol: ouch.Symbol("AAPL"), Price: 1_000_000, TimeInForce: '1',
+			UserRefNum: 2*first + i + 1, Side: "SB"[i%2], Quantity: 10 + 5*(i%2), Symbol: ouch.Symbol("AAPL"), Price: 1_000_000, TimeInForce: '1',
 			Display: 'Y', Capacity: 'P', Sweep: 'N', CrossType: 'N', ClOrdID: ouch.ClOrdID(""),
 		}); err != nil {
 			v.t.Fatal(err)
@@ -178,7 +195,7 @@ func read(t *testing.T, c *client.Conn, want int) (framed []byte, then error) {
 func TestSessions(t *testing.T) {
 	for _, durability := range []core.Durability{core.Sync, core.Async} {
 		v := newVenue(t, durability)
-		v.trade(50)
+		v.trade(0, 50)
 		old := v.dial(v.relay.Addr("itch"), "ALICE", client.Options{Sequence: 1})
 		drop := v.dial(v.relay.Addr("dropcopy"), "DROP", client.Options{Sequence: 1})
 		if a, err := v.core.Operate(&core.Request{Verb: core.EndDay}); err != nil || a.Refused != core.Done {
@@ -219,7 +236,7 @@ func TestSessions(t *testing.T) {
 			t.Errorf("the session before has %d bytes when it is named, had %d: %v", len(again), len(got), err)
 		}
 		session := [10]byte([]byte(old.Session() + "          "))
-		if p := v.request(mold.Header{Session: session, Sequence: 3, Count: 2}); p.Messages() != 2 || p.Session != session {
+		if p := v.request(v.relay, mold.Header{Session: session, Sequence: 3, Count: 2}); p.Messages() != 2 || p.Session != session {
 			t.Errorf("a request of the session before: %+v", p.Header)
 		}
 		_, _, err = client_feed.Snapshot(context.Background(), client.Options{
@@ -231,9 +248,9 @@ func TestSessions(t *testing.T) {
 	}
 }
 
-func (v *venue) request(h mold.Header) (p mold.Packet) {
+func (v *venue) request(r *relay.Relay, h mold.Header) (p mold.Packet) {
 	v.t.Helper()
-	c, err := net.Dial("udp", v.relay.Addr("requests"))
+	c, err := net.Dial("udp", r.Addr("requests"))
 	if err != nil {
 		v.t.Fatal(err)
 	}
@@ -291,4 +308,149 @@ func TestRefused(t *testing.T) {
 	if _, err := read(t, c, 1<<30); err == nil || errors.Is(err, client.ErrEndOfSession) {
 		t.Errorf("an order entry message: %v", err)
 	}
+}
+
+// TestFromSnapshot: a relay that was started from a snapshot serves what one does that has read the whole journal: stream and
+// drop copy from their first message, requests of any number, the venue as it is. Without the newest snapshot it takes one
+// before.
+func TestFromSnapshot(t *testing.T) {
+	v := newVenue(t, core.Sync)
+	for n := range uint32(3) {
+		v.trade(60*n, 60)
+		if n < 2 {
+			v.take()
+		}
+	}
+	v.stop()
+	session := v.dial(v.relay.Addr("itch"), "ALICE", client.Options{Sequence: 1}).Session()
+	want := v.derived()[session]
+	before := v.serves(v.relay, want)
+	path := filepath.Join(v.cfg.Journal, "000001.mj")
+	journal, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spoilt := bytes.Clone(journal)
+	spoilt[4096+200] ^= 1 // in the first block: nobody can begin at the birth any more
+	for _, damaged := range []bool{false, true} {
+		if err := os.WriteFile(path, spoilt, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if damaged {
+			v.damage()
+		}
+		var mu sync.Mutex
+		said := ""
+		r, end := v.open(func(line string) {
+			mu.Lock()
+			defer mu.Unlock()
+			said += line + "\n"
+		})
+		v.await(r)
+		if after := v.serves(r, want); after != before {
+			t.Errorf("from a snapshot:\n%.300q\nfrom the birth:\n%.300q", after, before)
+		}
+		end()
+		if strings.Contains(said, "warning: a start without ") != damaged || damaged == (said == "") {
+			t.Errorf("damaged %v: the relay says %q", damaged, said)
+		}
+		if err := os.WriteFile(path, journal, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v.ends(session)
+}
+
+// ends ends the day, and the next relay begins with a snapshot of after it: the session is over from the first moment on.
+func (v *venue) ends(session string) {
+	v.t.Helper()
+	v.start()
+	if a, err := v.core.Operate(&core.Request{Verb: core.EndDay, Stop: true}); err != nil || a.Refused != core.Done {
+		v.t.Fatalf("the end of the day: %+v, %v", a, err)
+	}
+	v.stop()
+	v.take()
+	want := v.derived()[session]
+	r, _ := v.open(func(line string) { v.t.Error(line) })
+	v.await(r)
+	c := v.dial(r.Addr("itch"), "ALICE", client.Options{Sequence: 1})
+	if got, err := read(v.t, c, 1<<30); !errors.Is(err, client.ErrEndOfSession) || !bytes.Equal(got, want) {
+		v.t.Errorf("of a day that is over a relay has %d bytes, the journal gives %d: %v", len(got), len(want), err)
+	}
+}
+
+func (v *venue) take() {
+	v.t.Helper()
+	if _, err := snapshot.Take(context.Background(), &snapshot.Taking{Journal: v.cfg.Journal, Keep: 3}); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+// damage flips a bit in the newest snapshot.
+func (v *venue) damage() {
+	v.t.Helper()
+	list, _ := snapshot.List(os.DirFS(v.cfg.Journal))
+	name := filepath.Join(v.cfg.Journal, list[0].Path)
+	b, err := os.ReadFile(name)
+	if err == nil {
+		b[len(b)-1] ^= 1
+		err = os.WriteFile(name, b, 0o600)
+	}
+	if err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+// serves asks a relay for everything, and returns what it has beside the stream of the feed, which is known.
+func (v *venue) serves(r *relay.Relay, want []byte) string {
+	v.t.Helper()
+	var all []byte
+	c := v.dial(r.Addr("itch"), "ALICE", client.Options{Sequence: 1})
+	got, err := read(v.t, c, len(want))
+	if err != nil || !bytes.Equal(got, want) {
+		v.t.Fatalf("the stream has %d bytes, the journal gives %d: %v", len(got), len(want), err)
+	}
+	last := uint64(0)
+	for rest := want; len(rest) != 0; rest = rest[2+int(rest[1]):] {
+		last++
+		session := [10]byte([]byte(c.Session() + "          "))
+		if last%11 != 1 {
+			continue
+		}
+		p := v.request(r, mold.Header{Session: session, Sequence: last, Count: 5})
+		if n := min(5, countOf(rest)); p.Messages() != n || p.Sequence != last || !bytes.HasPrefix(rest, p.Blocks) {
+			v.t.Fatalf("a request of 5 messages from number %d on: %+v", last, p.Header)
+		}
+	}
+	drop := v.dial(r.Addr("dropcopy"), "DROP", client.Options{Sequence: 1})
+	for range 3 * 2 * 59 { // both sides of every trade but the first of each part, at least
+		m, err := drop.Recv()
+		if err != nil {
+			v.t.Fatal(err)
+		}
+		all = itch.AppendFrame(all, m.Payload)
+	}
+	_, _, err = client_feed.Snapshot(context.Background(), client.Options{Addr: r.Addr("glimpse"), Username: "ALICE", Password: "KEY"},
+		func(m []byte) error { all = itch.AppendFrame(all, m); return nil })
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	lines, err := net.Dial("tcp", r.Addr("reference"))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer func() { _ = lines.Close() }()
+	text, err := io.ReadAll(lines)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return string(all) + string(text)
+}
+
+// countOf counts messages.
+func countOf(framed []byte) (n int) {
+	for ; len(framed) != 0; n++ {
+		framed = framed[2+int(framed[1]):]
+	}
+	return n
 }

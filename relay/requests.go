@@ -2,11 +2,13 @@ package relay
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"net"
 	"net/netip"
 	"time"
 
+	"matcher/snapshot"
 	"matcher/wire/mold"
 )
 
@@ -17,7 +19,8 @@ const maxAsking = 1 << 16
 // answer serves MoldUDP64 requests: one datagram for each, with the messages that fit, or none.
 func (r *Relay) answer(ctx context.Context) {
 	asked, second := map[netip.Addr]int{}, time.Now()
-	in, buf, out := make([]byte, 2*mold.RequestSize), make([]byte, mold.MaxPayload+skipSize), []byte(nil)
+	in, buf := make([]byte, 2*mold.RequestSize), make([]byte, max(mold.MaxPayload+skipSize, snapshot.PieceSize))
+	var blocks, out []byte
 	for {
 		n, from, err := r.requests.ReadFromUDPAddrPort(in)
 		if err != nil {
@@ -46,20 +49,27 @@ func (r *Relay) answer(ctx context.Context) {
 		if t == nil || h.Session == blank {
 			continue
 		}
-		framed, got, err := t.read(buf, h.Sequence, mold.MaxPayload-mold.HeaderSize)
-		if err != nil || got == 0 {
+		blocks, h.Count = t.some(blocks[:0], buf, h.Sequence, h.Count)
+		if h.Count == 0 {
 			continue
 		}
-		if got > int(h.Count) {
-			got = int(h.Count)
-			rest := framed
-			for range got {
-				_, rest, _ = mold.Next(rest)
-			}
-			framed = framed[:len(framed)-len(rest)]
-		}
-		h.Count = uint16(got)
-		out = append(h.Append(out[:0]), framed...)
+		out = append(h.Append(out[:0]), blocks...)
 		_, _ = r.requests.WriteToUDPAddrPort(out, from) // whoever does not get it asks again
 	}
+}
+
+// some appends messages from number from on, as many as are there and fit a datagram, at most count, and returns how many.
+func (t *tape) some(dst, buf []byte, from uint64, count uint16) (blocks []byte, n uint16) {
+	for n < count {
+		framed, got, err := t.read(buf, from+uint64(n), mold.MaxPayload-mold.HeaderSize-len(dst))
+		if err != nil || got == 0 {
+			break
+		}
+		for ; got > 0 && n < count; got-- {
+			size := 2 + int(binary.BigEndian.Uint16(framed))
+			dst, framed = append(dst, framed[:size]...), framed[size:]
+			n++
+		}
+	}
+	return dst, n
 }

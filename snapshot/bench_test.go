@@ -22,7 +22,7 @@ var (
 // start without snapshots, the snapshot, a start from it. Run it with -benchtime 1x.
 func BenchmarkStart(b *testing.B) {
 	for b.Loop() {
-		r := &rig{t: b, size: 256 << 20, dir: b.TempDir(), e: engine.New(), streams: map[uint16][]byte{}, starts: map[uint16][]int{}}
+		r := &rig{t: b, size: 256 << 20, dir: b.TempDir(), e: engine.New(), streams: map[Stream][]byte{}, starts: map[Stream][]int{}}
 		slots := make([][]byte, 2)
 		for i := range slots {
 			slots[i] = make([]byte, 1<<20)

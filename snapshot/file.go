@@ -7,14 +7,13 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"os"
 
 	"matcher/engine"
 	"matcher/journal"
 )
 
 // Version is the version of both formats. Magic, checksum and version keep their places in all versions.
-const Version = 1
+const Version = 2
 
 // A snapshot is a header of four cells and pages: a header cell and up to pageCells cells of state. All pages but the last
 // are full. Every page has a checksum, so damage is found before its bytes mean anything, and a reader holds one page.
@@ -192,9 +191,4 @@ func (r *cellReader) end() error {
 		return errors.New("bytes behind its last page")
 	}
 	return nil
-}
-
-// create makes a new file beside where it will get its name.
-func create(path string) (*os.File, error) {
-	return os.OpenFile(path+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o640)
 }

@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"slices"
 
 	"matcher/engine"
 	"matcher/wire/soupbin"
 )
 
-// History is the streams of a session up to a snapshot. It is for one goroutine.
+// History is the streams of a session up to a snapshot: what each user was sent, what the public and the firms were told. It is for one goroutine.
 type History struct {
 	parts []*part // the newest first
 	piece [PieceSize]byte
@@ -95,11 +96,11 @@ func (h *History) Close() {
 	}
 }
 
-// Read copies packets of a user's stream to dst, which has at least PieceSize bytes: whole packets, from message number
-// from on. It returns their length and the number behind the last. The error wraps ErrUnusable.
-func (h *History) Read(dst []byte, user uint16, from uint64) (n int, next uint64, err error) {
+// Read copies messages of a stream to dst, which has at least PieceSize bytes: whole ones, from number from on, each behind its
+// length. It returns how many bytes those are and the number behind the last. The error wraps ErrUnusable.
+func (h *History) Read(dst []byte, stream Stream, from uint64) (n int, next uint64, err error) {
 	for _, p := range h.parts {
-		e, err := p.find(user, from)
+		e, err := p.find(stream, from)
 		if err != nil {
 			return 0, from, err
 		}
@@ -115,28 +116,48 @@ func (h *History) Read(dst []byte, user uint16, from uint64) (n int, next uint64
 		}
 		return copy(dst, b), e.first + uint64(e.count), nil
 	}
-	return 0, from, unusable(h.parts[0].path, "no file has message %d of user %d", from, user)
+	return 0, from, unusable(h.parts[0].path, "no file has message %d of stream %d", from, stream)
+}
+
+// Last returns the number of the last message of a stream, 0 if there is none. The error wraps ErrUnusable.
+func (h *History) Last(stream Stream) (uint64, error) {
+	for _, p := range h.parts {
+		if err := p.load(); err != nil {
+			return 0, err
+		}
+		if i := p.behind(stream, math.MaxUint64); i != 0 && p.index[i-1].stream == stream {
+			return p.index[i-1].first + uint64(p.index[i-1].count) - 1, nil
+		}
+	}
+	return 0, nil
 }
 
 // find returns the piece that a message lies in, nil if it lies in another file.
-func (p *part) find(user uint16, number uint64) (*entry, error) {
-	if p.index == nil {
-		if err := p.load(); err != nil {
-			return nil, err
-		}
+func (p *part) find(stream Stream, number uint64) (*entry, error) {
+	if err := p.load(); err != nil {
+		return nil, err
 	}
-	i, found := slices.BinarySearchFunc(p.index, number, func(e entry, n uint64) int { return e.compare(user, n) })
-	if !found {
-		i--
-	}
-	if i < 0 || p.index[i].user != user || number-p.index[i].first >= uint64(p.index[i].count) {
+	i := p.behind(stream, number) - 1
+	if i < 0 || p.index[i].stream != stream || number-p.index[i].first >= uint64(p.index[i].count) {
 		return nil, nil
 	}
 	return &p.index[i], nil
 }
 
-// load reads the index.
+// behind returns the place in the index behind all pieces that begin no later than with a message.
+func (p *part) behind(stream Stream, number uint64) int {
+	i, found := slices.BinarySearchFunc(p.index, number, func(e entry, n uint64) int { return e.compare(stream, n) })
+	if found {
+		i++
+	}
+	return i
+}
+
+// load reads the index, once.
 func (p *part) load() error {
+	if p.index != nil {
+		return nil
+	}
 	b := make([]byte, indexHeader+entrySize*p.entries)
 	if _, err := p.bytes.ReadAt(b, int64(p.span.index)); err != nil {
 		return unusable(p.path, "its index: %v", err)
@@ -148,12 +169,12 @@ func (p *part) load() error {
 	p.index = make([]entry, p.entries)
 	for i := range p.index {
 		x := b[indexHeader+entrySize*i:]
-		p.index[i] = entry{le.Uint64(x), le.Uint64(x[8:]), le.Uint32(x[16:]), uint16(le.Uint32(x[20:]))}
+		p.index[i] = entry{le.Uint64(x), le.Uint64(x[8:]), le.Uint32(x[16:]), Stream(le.Uint32(x[20:]))}
 	}
 	return nil
 }
 
-// read returns the packets of a piece, in memory of the caller's.
+// read returns the messages of a piece, in memory of the caller's.
 func (p *part) read(memory *[PieceSize]byte, e *entry) ([]byte, error) {
 	n := min(PieceSize, p.span.index-min(e.offset, p.span.index))
 	b := memory[:n]
@@ -172,41 +193,50 @@ func (p *part) read(memory *[PieceSize]byte, e *entry) ([]byte, error) {
 	if err := whole(b, pieceMagic); err != nil {
 		return nil, unusable(p.path, "a piece at %#x: %v", e.offset, err)
 	}
-	if le.Uint16(b[8:]) != e.user || le.Uint32(b[12:]) != e.count || le.Uint64(b[16:]) != e.first {
+	if Stream(le.Uint32(b[8:])) != e.stream || le.Uint32(b[12:]) != e.count || le.Uint64(b[16:]) != e.first {
 		return nil, unusable(p.path, "another piece at %#x", e.offset)
 	}
 	return b[pieceHeader:], nil
 }
 
-// Check reads every piece and holds the numbers against what the venue has counted: each user's stream from message 1 to the
-// last, without a gap.
-func (h *History) Check(e *engine.Engine) error {
-	last := make([]uint64, e.Accounts()+1)
+// Check reads every piece: each stream goes from message 1 to the last, without a gap. How many a user was sent is what the
+// venue has counted, and how many the public was told is what the caller says.
+func (h *History) Check(e *engine.Engine, public uint64) error {
+	last := map[Stream]uint64{}
 	for _, p := range slices.Backward(h.parts) {
 		if err := p.load(); err != nil {
 			return err
 		}
 		for i := range p.index {
 			x := &p.index[i]
-			if int(x.user) >= len(last) || x.first != last[x.user]+1 {
-				return unusable(p.path, "message %d of user %d comes out of turn", x.first, x.user)
+			if x.first != last[x.stream]+1 {
+				return unusable(p.path, "message %d of stream %d comes out of turn", x.first, x.stream)
 			}
 			b, err := p.read(&h.piece, x)
 			if err != nil {
 				return err
 			}
 			for range x.count {
-				b = b[min(max(soupbin.PacketSize(b), 1), len(b)):]
+				b = b[min(max(soupbin.PacketSize(b), 1), len(b)):] // of feed and firms too: two bytes of length, and what they count
 			}
 			if len(b) != 0 {
 				return unusable(p.path, "a piece at %#x does not hold %d messages", x.offset, x.count)
 			}
-			last[x.user] += uint64(x.count)
+			last[x.stream] += uint64(x.count)
 		}
 	}
-	for user := range last {
-		if user != 0 && last[user] != e.Sent(uint16(user)) {
-			return unusable(h.parts[0].path, "user %d was sent %d messages, the streams have %d", user, e.Sent(uint16(user)), last[user])
+	sent := map[Stream]uint64{Public: public}
+	for user := 1; user <= e.Accounts(); user++ {
+		sent[Stream(user)] = e.Sent(uint16(user))
+	}
+	for s := range last {
+		if _, known := sent[s]; !known && s <= math.MaxUint16 {
+			return unusable(h.parts[0].path, "there is no user %d", s)
+		}
+	}
+	for s, n := range sent {
+		if last[s] != n {
+			return unusable(h.parts[0].path, "stream %d has %d messages, and the venue has sent %d", s, last[s], n)
 		}
 	}
 	return nil

@@ -8,22 +8,18 @@ import (
 	"io"
 	"io/fs"
 	"math"
-	"os"
-	"path"
-	"path/filepath"
-	"syscall"
 
 	"matcher/engine"
 	"matcher/feed"
 	"matcher/journal"
 	"matcher/replay"
-	"matcher/ring"
 )
 
 // Taking says how a snapshot is taken.
 type Taking struct {
 	Journal string // directory
-	Keep    int    // how many snapshots are kept, at least 1
+	Disk    Disk   // nil: Journal on this machine
+	Keep    int    // how many snapshots that can be used are kept, at least 1
 	Archive string // where segments go that nobody needs any more; empty: they stay
 	Now     uint64 // ns since 1970, for people
 }
@@ -42,21 +38,21 @@ type Taken struct {
 // Take takes a snapshot of the journal as far as it is on disk, beside a running venue or without one. The error is that of
 // reading the journal, of writing the files, or ring.ErrLocked if another Take is under way. Nothing is changed then.
 func Take(ctx context.Context, t *Taking) (*Taken, error) {
-	dir := filepath.Join(t.Journal, Dir)
-	r, err := journal.OpenRest(os.DirFS(t.Journal))
+	disk := t.Disk
+	if disk == nil {
+		disk = directory(t.Journal)
+	}
+	r, err := journal.OpenRest(disk.Rest())
 	if err != nil {
 		return nil, err // nothing is made where there is no journal
 	}
 	_ = r.Close() // it was only read
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("snapshot: %w", err)
-	}
-	lock, err := ring.LockDir(dir)
+	unlock, err := disk.Lock()
 	if err != nil {
 		return nil, fmt.Errorf("snapshot: %w", err)
 	}
-	defer func() { _ = syscall.Close(lock) }() // and the lock with it
-	w := &taking{Taking: t, ctx: ctx, files: Files(t.Journal)}
+	defer unlock()
+	w := &taking{Taking: t, ctx: ctx, disk: disk, files: disk.Journal()}
 	defer w.clean()
 	if err := w.begin(); err != nil {
 		return nil, err
@@ -84,7 +80,8 @@ func Take(ctx context.Context, t *Taking) (*Taken, error) {
 type taking struct {
 	*Taking
 	ctx     context.Context // of the caller, who waits
-	files   fs.FS           // the journal's directory
+	disk    Disk
+	files   fs.FS // the journal's directory
 	base    Info
 	first   uint32 // segment in which it began
 	j       *replay.Journal
@@ -92,10 +89,11 @@ type taking struct {
 	view    *feed.Public
 	memory  []byte
 	session [10]byte // before the Day at work
+	history *History // up to base
 	streams *streamsWriter
 	at      journal.Anchor
 	taken   Taken
-	new     []*os.File // files that have no name yet
+	new     []File // the streams and the state, as long as they have no name
 }
 
 // clean removes what got no name.
@@ -103,10 +101,25 @@ func (w *taking) clean() {
 	if w.j != nil {
 		_ = w.j.Close() // it was only read
 	}
-	for _, f := range w.new {
-		_ = f.Close()
-		_ = os.Remove(f.Name())
+	if w.history != nil {
+		w.history.Close()
 	}
+	for n, f := range w.new {
+		_ = f.Close()
+		_ = w.disk.Remove(newNames[n])
+	}
+}
+
+// newNames are those of the streams and of the state before they have their own.
+var newNames = [...]string{Dir + "/streams.new", Dir + "/state.new"}
+
+// create makes the next of the two files.
+func (w *taking) create() (File, error) {
+	f, err := w.disk.Create(newNames[len(w.new)])
+	if err == nil {
+		w.new = append(w.new, f)
+	}
+	return f, err
 }
 
 // begin stands where the newest snapshot stands that can be used, else before the first command.
@@ -122,14 +135,13 @@ func (w *taking) begin() error {
 		w.base, w.at, w.taken.Base, w.first = *start.Info, start.Info.Anchor, start.Info.State.Seq, start.Info.State.Segment
 		w.view.Resume(w.base.Feed)
 		w.taken.Info.Day = w.base.Day
-		start.History.Close()
+		w.history = start.History
 	}
-	f, err := create(filepath.Join(w.Journal, Dir, "streams"))
+	f, err := w.create()
 	if err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
-	w.new = append(w.new, f)
-	w.streams = newStreamsWriter(f, w.engine)
+	w.streams = newStreamsWriter(f, w.engine, w.view, w.history)
 	return w.streams.err
 }
 
@@ -151,8 +163,8 @@ func (w *taking) run() error {
 		if cmd.Kind == engine.KindDay && cmd.Day().Event == 'S' && cmd.Day().Session != w.session {
 			w.taken.Info.Day = cmd.Seq // a day that opens again goes on
 		}
-		w.streams.deliver(cmd, events)
-		w.memory = w.view.Append(w.memory[:0], cmd, events, true)
+		w.memory = w.view.Append(w.memory, cmd, events, true)
+		w.streams.deliver(cmd, events, w.memory)
 		if cmd.Seq%4096 == 0 && w.ctx.Err() != nil {
 			return w.ctx.Err()
 		}
@@ -170,8 +182,7 @@ func (w *taking) before(cmd *engine.Command) {
 // write writes both files, under other names than they will have.
 func (w *taking) write() error {
 	for n := w.first; n <= w.at.State.Segment; n++ { // what was read is durable before a snapshot speaks of it
-		err := syncFile(filepath.Join(w.Journal, journal.SegmentName(n)))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // archived ones are
+		if err := w.disk.Settle(journal.SegmentName(n)); err != nil {
 			return err
 		}
 	}
@@ -182,15 +193,11 @@ func (w *taking) write() error {
 	if err := w.streams.end(&s); err != nil {
 		return err
 	}
-	f, err := create(filepath.Join(w.Journal, Dir, "state"))
+	f, err := w.create()
 	if err != nil {
 		return err
 	}
-	w.new = append(w.new, f)
-	if _, err := f.Seek(headerSize, io.SeekStart); err != nil {
-		return err
-	}
-	out := newCellWriter(f)
+	out := newCellWriter(io.NewOffsetWriter(f, headerSize))
 	if err := errors.Join(w.engine.Snapshot(out.put), out.end()); err != nil {
 		return err
 	}
@@ -206,10 +213,10 @@ func (w *taking) write() error {
 // verify reads both files again: the state gives its hash, and once more the same cells, and the streams have every number.
 func (w *taking) verify() error {
 	i := w.taken.Info
-	i.Path = path.Join(Dir, filepath.Base(w.new[1].Name()))
-	_ = w.j.Close()                                               // it was only read
-	w.engine, w.j, w.view, w.streams.encoder = nil, nil, nil, nil // the memory is needed for another venue
-	return i.verify(w.files, path.Join(Dir, filepath.Base(w.new[0].Name())))
+	i.Path = newNames[1]
+	_ = w.j.Close()                                       // it was only read
+	w.engine, w.j, w.view, w.streams = nil, nil, nil, nil // the memory is needed for another venue
+	return i.verify(w.files, newNames[0])
 }
 
 // verify holds a snapshot and its file of streams against themselves.
@@ -243,7 +250,7 @@ func (i *Info) verify(fsys fs.FS, streams string) error {
 		return err
 	}
 	defer h.Close()
-	return h.Check(e)
+	return h.Check(e, i.Feed.Sequence)
 }
 
 // Verify reads all of a snapshot that has its names, and checks that its place is one in the journal.
@@ -266,7 +273,7 @@ func (w *taking) name() error {
 	i := &w.taken.Info
 	for n, suffix := range [...]string{streamsSuffix, stateSuffix} {
 		i.Path = name(i.State.Seq, suffix)
-		if err := os.Rename(w.new[n].Name(), filepath.Join(w.Journal, i.Path)); err != nil {
+		if err := w.disk.Rename(newNames[n], i.Path); err != nil {
 			return err
 		}
 	}
@@ -274,10 +281,10 @@ func (w *taking) name() error {
 		_ = f.Close() // it is synced
 	}
 	w.new = nil
-	if info, err := os.Stat(filepath.Join(w.Journal, i.Path)); err == nil {
+	if info, err := fs.Stat(w.files, i.Path); err == nil {
 		i.Size = info.Size()
 	}
-	return ring.FsyncDir(filepath.Join(w.Journal, Dir))
+	return w.disk.SyncDir()
 }
 
 // Start is where a venue can go on from.
@@ -301,12 +308,7 @@ func Newest(fsys fs.FS, made func() *engine.Engine, before uint64) (*Start, []er
 		if err == nil {
 			return s, passed, nil
 		}
-		var diverged *replay.Divergence
-		switch {
-		case errors.Is(err, ErrUnusable):
-		case errors.Is(err, journal.ErrElsewhere), errors.As(err, &diverged):
-			err = unusable(i.Path, "%v", err)
-		default:
+		if !errors.Is(err, ErrUnusable) {
 			return nil, passed, err
 		}
 		passed = append(passed, err)
@@ -318,7 +320,7 @@ func Newest(fsys fs.FS, made func() *engine.Engine, before uint64) (*Start, []er
 	return &Start{Journal: j}, passed, nil
 }
 
-// start loads a snapshot and opens what goes with it.
+// start loads a snapshot and opens what goes with it. The error wraps ErrUnusable, or is one of the journal itself.
 func (i *Info) start(fsys fs.FS, e *engine.Engine) (*Start, error) {
 	h, err := OpenHistory(fsys, i)
 	if err != nil {
@@ -331,13 +333,9 @@ func (i *Info) start(fsys fs.FS, e *engine.Engine) (*Start, error) {
 		}
 	}
 	h.Close()
-	return nil, err
-}
-
-func syncFile(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
+	var diverged *replay.Divergence
+	if errors.Is(err, journal.ErrElsewhere) || errors.As(err, &diverged) {
+		err = unusable(i.Path, "%v", err)
 	}
-	return errors.Join(f.Sync(), f.Close())
+	return nil, err
 }

@@ -10,10 +10,12 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"matcher/engine"
+	"matcher/feed"
 	"matcher/gateway"
 	"matcher/journal"
 	"matcher/replay"
@@ -34,16 +36,17 @@ type rig struct {
 	events []engine.Event
 	fill   engine.Fill
 	time   uint64
-	// What every user was sent in this session, and where each message begins.
-	streams map[uint16][]byte
-	starts  map[uint16][]int
+	// What was said in this session, stream by stream, and where each message begins.
+	streams map[Stream][]byte
+	starts  map[Stream][]int
 	encoder *gateway.Encoder
+	view    *feed.Public
 }
 
 func newRig(t *testing.T, mix string, seed uint64) *rig { // mix: of the flow (tests/twin)
 	t.Helper()
-	r := &rig{t: t, size: 64 << 10, dir: t.TempDir(), e: engine.New(), streams: map[uint16][]byte{}, starts: map[uint16][]int{}}
-	r.encoder = gateway.NewEncoder(r.e)
+	r := &rig{t: t, size: 64 << 10, dir: t.TempDir(), e: engine.New(), streams: map[Stream][]byte{}, starts: map[Stream][]int{}}
+	r.encoder, r.view = gateway.NewEncoder(r.e), feed.New(r.e)
 	for _, m := range twin.Mixes() {
 		if m.Name == mix {
 			r.flow = twin.NewFlow(seed, m)
@@ -86,6 +89,10 @@ func (r *rig) apply(cmd *engine.Command) {
 	r.time = max(r.time, cmd.Time)
 	cmd.Seq, cmd.Time = r.e.Seq()+1, r.time
 	r.w.Command(cmd.Cells(), cmd.Seq, cmd.Time)
+	var public []byte
+	if r.encoder != nil {
+		public = r.view.Before(nil, cmd)
+	}
 	r.events = r.e.Apply(r.events[:0], cmd)
 	r.output = engine.FoldOutput(r.output, r.events)
 	if r.encoder != nil && r.encoder.Command(cmd) {
@@ -103,12 +110,29 @@ func (r *rig) apply(cmd *engine.Command) {
 		if r.encoder == nil {
 			continue // nobody compares
 		}
-		r.starts[ev.User] = append(r.starts[ev.User], len(r.streams[ev.User]))
-		r.streams[ev.User] = r.encoder.Packet(r.streams[ev.User], cmd, ev)
+		packet := r.encoder.Packet(nil, cmd, ev)
+		r.said(Stream(ev.User), packet)
+		if ev.Kind == 'E' || ev.Kind == 'B' {
+			name, firm := r.e.Name(ev.User), r.e.Firm(ev.User)
+			length := []byte{0, byte(len(name) + len(packet) - 3)}
+			r.said(Copies(firm), slices.Concat(length, name[:], packet[3:]))
+		}
+	}
+	if r.encoder != nil {
+		for public = r.view.Append(public, cmd, r.events, true); len(public) != 0; {
+			n := 2 + int(public[1])
+			r.said(Public, public[:n])
+			public = public[n:]
+		}
 	}
 	if r.w.Size() > 12<<10 {
 		r.seal()
 	}
+}
+
+func (r *rig) said(s Stream, message []byte) {
+	r.starts[s] = append(r.starts[s], len(r.streams[s]))
+	r.streams[s] = append(r.streams[s], message...)
 }
 
 func (r *rig) seal() {
@@ -183,31 +207,43 @@ func (r *rig) start(files fs.FS) (*Start, []error) {
 	return s, passed
 }
 
-// told holds a history against what was sent, from every message on.
-func (r *rig) told(h *History, e *engine.Engine) {
+// told holds a history against what was said, from every message on.
+func (r *rig) told(h *History, e *engine.Engine, public uint64) {
 	r.t.Helper()
-	dst := make([]byte, PieceSize)
+	last := map[Stream]uint64{Public: public}
 	for user := uint16(1); int(user) <= e.Accounts(); user++ {
+		last[Stream(user)] = e.Sent(user)
+		firm := Copies(e.Firm(user))
+		n, err := h.Last(firm)
+		if err != nil || n > uint64(len(r.starts[firm])) {
+			r.t.Fatalf("%d executions of a firm that has %d: %v", n, len(r.starts[firm]), err)
+		}
+		if last[firm] = n; n == 0 && len(r.starts[firm]) > 100 {
+			r.t.Fatalf("no executions of a firm that has %d", len(r.starts[firm]))
+		}
+	}
+	dst := make([]byte, PieceSize)
+	for s, sent := range last {
 		var all []byte
-		for next, last := uint64(1), e.Sent(user); next <= last; {
-			n, behind, err := h.Read(dst, user, next)
+		for next := uint64(1); next <= sent; {
+			n, behind, err := h.Read(dst, s, next)
 			if err != nil {
 				r.t.Fatal(err)
 			}
 			all = append(all, dst[:n]...)
 			next = behind
 		}
-		if !bytes.HasPrefix(r.streams[user], all) || len(all) == 0 {
-			r.t.Fatalf("user %d: the history has %d bytes, and not those that were sent", user, len(all))
+		if n := len(all); !bytes.HasPrefix(r.streams[s], all) || n < len(r.streams[s]) && n != r.starts[s][sent] {
+			r.t.Fatalf("stream %d: the history has %d bytes, and not those that were sent", s, n)
 		}
-		for number := uint64(1); number <= e.Sent(user); number += 7 {
-			n, _, err := h.Read(dst, user, number)
-			if err != nil || !bytes.HasPrefix(r.streams[user][r.starts[user][number-1]:], dst[:n]) || n == 0 {
-				r.t.Fatalf("user %d from message %d on: %d bytes that were not sent: %v", user, number, n, err)
+		for number := uint64(1); number <= sent; number += 7 {
+			n, _, err := h.Read(dst, s, number)
+			if err != nil || !bytes.HasPrefix(r.streams[s][r.starts[s][number-1]:], dst[:n]) || n == 0 {
+				r.t.Fatalf("stream %d from message %d on: %d bytes that were not sent: %v", s, number, n, err)
 			}
 		}
-		if n, _, err := h.Read(dst, user, e.Sent(user)+1); !errors.Is(err, ErrUnusable) {
-			r.t.Fatalf("user %d: %d bytes of messages that were not sent yet: %v", user, n, err)
+		if n, _, err := h.Read(dst, s, sent+1); !errors.Is(err, ErrUnusable) {
+			r.t.Fatalf("stream %d: %d bytes of messages that were not sent yet: %v", s, n, err)
 		}
 	}
 }
@@ -237,7 +273,7 @@ func TestTake(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.told(h, e)
+		r.told(h, e, taken.Feed.Sequence)
 		h.Close()
 		r.trade(100)
 		s, passed := r.start(Files(r.dir))
@@ -321,6 +357,87 @@ func TestTakeArchive(t *testing.T) {
 	}
 }
 
+// TestKeepCounts: a snapshot that cannot be used is none of those that are kept, and goes when all that are kept are newer.
+func TestKeepCounts(t *testing.T) {
+	r := newRig(t, "plain", 5)
+	has := func() (seqs []uint64) {
+		list, _ := List(Files(r.dir))
+		for i := range list {
+			seqs = append(seqs, list[i].State.Seq)
+		}
+		return seqs
+	}
+	var taken []*Taken
+	take := func(spoilt bool) uint64 {
+		r.trade(300)
+		n := r.take("")
+		if spoilt { // its last byte is of its state; what a start looks at first is as it was
+			f, err := os.OpenFile(filepath.Join(r.dir, n.Path), os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.WriteAt([]byte{0xA5}, n.Size-1); err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(f.Close(), n.Verify(Files(r.dir))); !errors.Is(err, ErrUnusable) {
+				t.Fatalf("a spoilt snapshot: %v", err)
+			}
+		}
+		taken = append(taken, n)
+		return n.State.Seq
+	}
+	a, b, c := take(false), take(true), take(true)
+	if got := has(); !slices.Equal(got, []uint64{c, b, a}) {
+		t.Fatalf("%v are there, of %d good and %d, %d spoilt", got, a, b, c)
+	}
+	d := take(false)
+	if got := has(); !slices.Equal(got, []uint64{d, c, b, a}) {
+		t.Errorf("%v are kept, and two can be used, %d and %d", got, d, a)
+	}
+	e := take(false)
+	if got := has(); !slices.Equal(got, []uint64{e, d}) {
+		t.Errorf("%v are kept of %d, %d", got, e, d)
+	}
+	if n := taken[3].Base; n != a {
+		t.Errorf("the snapshot began at seq %d instead of %d", n, a)
+	}
+}
+
+// TestArchiveGoesOn: a segment that was copied to the archive and not taken away, because the move was cut short, is moved
+// again; one of its name with other bytes is never replaced.
+func TestArchiveGoesOn(t *testing.T) {
+	r := newRig(t, "plain", 6)
+	to := t.TempDir()
+	r.trade(3000)
+	r.day("TOMORROW")
+	r.trade(3000)
+	first := filepath.Join(r.dir, journal.SegmentName(1))
+	b, err := os.ReadFile(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := filepath.Join(to, journal.SegmentName(1))
+	if err := os.WriteFile(there, b[:len(b)-1], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.take("")
+	r.trade(100)
+	if _, err := Take(context.Background(), &Taking{Journal: r.dir, Keep: 1, Archive: to}); err == nil || !strings.Contains(err.Error(), "other bytes") {
+		t.Fatalf("another file in the archive: %v", err)
+	}
+	if err := os.WriteFile(there, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.trade(100)
+	taken, err := Take(context.Background(), &Taking{Journal: r.dir, Keep: 1, Archive: to})
+	if err != nil || len(taken.Archived) < 2 || taken.Archived[0] != journal.SegmentName(1) {
+		t.Fatalf("archived: %+v, %v", taken, err)
+	}
+	if _, err := os.Stat(first); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the segment is still there: %v", err)
+	}
+}
+
 // TestFallback spoils a snapshot in every way: cut at any length, a bit flipped anywhere, gone, put beside another journal. It is
 // never used and never crashes the start, which takes the one before and tells why.
 func TestFallback(t *testing.T) {
@@ -384,9 +501,9 @@ func TestFallback(t *testing.T) {
 
 // FuzzHistory reads pieces of files that may be anything: they are refused, or whole.
 func FuzzHistory(f *testing.F) {
-	f.Add([]byte{}, uint16(1), uint64(1))
-	f.Add(make([]byte, streamsHeader+indexHeader), uint16(1), uint64(1))
-	f.Fuzz(func(t *testing.T, data []byte, user uint16, from uint64) {
+	f.Add([]byte{}, uint32(1), uint64(1))
+	f.Add(make([]byte, streamsHeader+indexHeader), uint32(1), uint64(1))
+	f.Fuzz(func(t *testing.T, data []byte, stream uint32, from uint64) {
 		if len(data) > streamsHeader { // what follows the header is reached only behind a good one
 			s := span{seq: 5, fresh: true, index: uint64(len(data)/2 + streamsHeader/2), entries: 1}
 			s.index = uint64(max(streamsHeader, len(data)-indexHeader-entrySize))
@@ -412,7 +529,7 @@ func FuzzHistory(f *testing.F) {
 		}
 		h, err := OpenHistory(os.DirFS(dir), &Info{Anchor: journal.Anchor{State: journal.State{Seq: 5}}})
 		if err == nil {
-			_, _, err = h.Read(make([]byte, PieceSize), user, from)
+			_, _, err = h.Read(make([]byte, PieceSize), Stream(stream), from)
 			h.Close()
 		}
 		if err != nil && !errors.Is(err, ErrUnusable) {
