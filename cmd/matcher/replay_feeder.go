@@ -31,6 +31,7 @@ type feeder struct {
 	line          replay.Line
 	due           uint64 // when something expires, as recorded, before the command at work
 	day           int    // of the recorded days that is open
+	night         bool   // none is
 	began         time.Time
 	sent, skipped uint64
 	last          uint64 // seq of the last command that was replayed
@@ -89,6 +90,12 @@ func (f *feeder) awaitBots(ctx context.Context) error {
 
 // replay does again what a command did.
 func (f *feeder) replay(ctx context.Context, cmd *engine.Command) error {
+	if f.night && cmd.Kind != engine.KindDay { // clients and operators are not heard then; time passes with the next day
+		if cmd.Kind < engine.KindRules {
+			f.skipped++
+		}
+		return nil
+	}
 	switch cmd.Kind {
 	case engine.KindRules, engine.KindInstrument, engine.KindUser, engine.KindRestart: // of the birth, or of no effect on orders
 		return nil
@@ -209,7 +216,7 @@ func (f *feeder) leave(ctx context.Context, cmd *engine.Command) error {
 // endDay ends the venue's day as the recorded one ended. The next one begins by itself, or, if none was recorded, the venue
 // goes on until the replay ends.
 func (f *feeder) endDay(ctx context.Context, d *engine.Day) error {
-	if d.Event != 'E' {
+	if f.night = d.Event == 'E'; !f.night {
 		return nil
 	}
 	if err := f.exactly(ctx, d.Time); err != nil {
@@ -223,11 +230,11 @@ func (f *feeder) endDay(ctx context.Context, d *engine.Day) error {
 	}
 	next := &f.rec.days[f.day]
 	f.world.secret.Store(next.Secret)
-	f.world.wall.Store(next.Time)
 	a, err := f.venue.server.Operate(&core.Request{Verb: core.Status})
 	if err != nil {
 		return err
 	}
+	f.world.next.Store(next.Time)
 	if _, err = f.venue.server.Operate(&core.Request{Verb: core.EndDay}); err != nil {
 		return err
 	}
@@ -250,8 +257,7 @@ func (f *feeder) forget() {
 	f.run.current = nil
 }
 
-// operate does what an operator did. A trade or an order is only touched if it is the recorded one, and not another that has its
-// number because a bot has traded.
+// operate does what an operator did, to the same orders and trades: those of a bot have shifted their numbers.
 func (f *feeder) operate(ctx context.Context, cmd *engine.Command) error {
 	if err := f.exactly(ctx, cmd.Time); err != nil {
 		return err
@@ -296,11 +302,13 @@ func (f *feeder) operate(ctx context.Context, cmd *engine.Command) error {
 		if err := f.written(ctx); err != nil {
 			return err
 		}
-		t, err := findTrade(ctx, f.venue.config.Journal, cmd.Bust().Match)
-		if err != nil || t.Maker.owner().Ref != q.Owners.Maker.Ref || t.Maker.User != q.Owners.Maker.User ||
-			t.Taker.owner().Ref != q.Owners.Taker.Ref || t.Taker.User != q.Owners.Taker.User || t.Qty != q.Trade.Qty || t.Price != q.Trade.Price {
+		match, err := f.sameTrade(ctx, q.Trade.Match)
+		if err != nil {
+			return err
+		}
+		if q.Trade.Match = match; match == 0 { // the trade is not there, because a bot was
 			f.skipped++
-			return nil //nolint:nilerr // the trade is not there, because a bot was: that is counted
+			return nil
 		}
 	}
 	a, err := f.venue.server.Operate(&q)
@@ -338,6 +346,75 @@ func (f *feeder) written(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// trade is an execution in the names of its owners, and which of those between the same two orders of a day it is.
+type trade struct {
+	maker, taker replay.OrderName
+	price        uint64
+	qty          uint32
+	nth          int
+}
+
+// trades executes a journal and visits its trades until visit says that it has seen enough.
+func trades(ctx context.Context, dir string, visit func(match uint64, t trade) bool) error {
+	j, err := replay.Open(snapshot.Files(dir))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = j.Close() }()
+	between := map[[2]replay.OrderName]int{}
+	for {
+		cmd, events, err := j.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = interrupted(ctx, cmd.Seq)
+		}
+		if err != nil {
+			return err
+		}
+		if cmd.Kind == engine.KindDay {
+			clear(between) // names are given again
+		}
+		for i := 1; i < len(events); i++ {
+			ev, m := &events[i], &events[i-1]
+			if ev.Kind != 'E' || ev.Flags&engine.EventTaker == 0 {
+				continue
+			}
+			t := trade{
+				maker: replay.OrderName{User: m.User, Idx: m.Idx, Ref: m.Ref}, taker: replay.OrderName{User: ev.User, Idx: ev.Idx, Ref: ev.Ref},
+				price: ev.Price, qty: ev.Qty,
+			}
+			pair := [2]replay.OrderName{t.maker, t.taker}
+			between[pair]++
+			t.nth = between[pair]
+			if visit(ev.Link, t) {
+				return nil
+			}
+		}
+	}
+}
+
+// sameTrade returns the number that a recorded trade has in the venue; 0: there is no such trade.
+func (f *feeder) sameTrade(ctx context.Context, recorded uint64) (match uint64, err error) {
+	var was trade
+	err = trades(ctx, f.r.name, func(match uint64, t trade) bool {
+		if match == recorded {
+			was = t
+		}
+		return match == recorded
+	})
+	if err == nil && was.qty != 0 {
+		err = trades(ctx, f.venue.config.Journal, func(m uint64, t trade) bool {
+			if t == was { // the last one: names are given again each day
+				match = m
+			}
+			return false
+		})
+	}
+	return match, err
 }
 
 // orderWith returns the last event of a journal that gave an order a reference, among those that are meant; Order 0: there is none.

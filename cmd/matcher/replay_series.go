@@ -181,7 +181,7 @@ func readSpeed(text string) (pace, error) {
 	return pace{speed: n}, nil
 }
 
-// wait sleeps until a command is due. Time begins with the first command of a client.
+// wait sleeps until a command is due. Time begins with the first command of a client on each day: nights take none.
 func (p *pace) wait(ctx context.Context, cmd *engine.Command) error {
 	if p.speed == 0 || p.began.IsZero() && cmd.Kind >= engine.KindRules {
 		return nil
@@ -189,6 +189,9 @@ func (p *pace) wait(ctx context.Context, cmd *engine.Command) error {
 	at := cmd.Time
 	if p.began.IsZero() {
 		p.first, p.began = at, time.Now()
+	}
+	if cmd.Kind == engine.KindDay && cmd.Day().Event == 'E' {
+		defer func() { p.began = time.Time{} }()
 	}
 	due := time.Duration(float64(at-min(at, p.first)) / p.speed)
 	left := due - time.Since(p.began)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -32,7 +33,7 @@ import (
 //	replay_feeder.go commands into messages and operator's requests
 //	replay_tally.go  what came of it beside what was recorded
 
-// recordedVenue is what a journal defines, from its birth to its end.
+// recordedVenue is what a journal defines, from its birth to its end; of the days those that are replayed.
 type recordedVenue struct {
 	rules       engine.Rules
 	instruments []core.Instrument
@@ -41,9 +42,9 @@ type recordedVenue struct {
 	redefined   uint64 // definitions of what was known: a venue of one start has none
 }
 
-// readVenue reads the definitions of a journal.
-func readVenue(ctx context.Context, dir string) (*recordedVenue, error) {
-	j, err := journal.Open(snapshot.Files(dir))
+// venue reads the definitions of the journal.
+func (r *replaying) venue(ctx context.Context) (*recordedVenue, error) {
+	j, err := journal.Open(snapshot.Files(r.name))
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +66,8 @@ func readVenue(ctx context.Context, dir string) (*recordedVenue, error) {
 				continue
 			}
 			var cmd engine.Command
-			if cmd.Load(cells) > 0 {
+			past := cmd.Load(cells) == 0 || cmd.Kind == engine.KindDay && (r.until != 0 && cmd.Time > r.until || r.last != 0 && cmd.Seq > r.last)
+			if !past {
 				v.take(&cmd)
 			}
 		}
@@ -109,6 +111,7 @@ func (v *recordedVenue) take(cmd *engine.Command) {
 type recordedWorld struct {
 	core.World
 	wall, secret atomic.Uint64
+	next         atomic.Uint64 // when the next day begins, while the venue is to end one
 	speed        float64
 	first, began atomic.Uint64 // recorded and monotonic time of the beginning, for a clock that runs
 }
@@ -121,6 +124,16 @@ func (w *recordedWorld) Clock() (wall, mono uint64) {
 		wall = max(wall, w.first.Load()+uint64(float64(mono-began)*w.speed))
 	}
 	return wall, mono
+}
+
+// said hears what the venue's own thread says: behind the end of a day its clock is at the beginning of the next. Not before, or
+// what expires in the night would expire in the day.
+func (w *recordedWorld) said(line string) {
+	if next := w.next.Load(); next != 0 && strings.HasSuffix(line, " has ended") {
+		w.next.Store(0)
+		w.began.Store(0) // nights take no time
+		w.wall.Store(next)
+	}
 }
 
 // Chance gives the day's secret where a number is asked for.
@@ -136,7 +149,7 @@ func (w *recordedWorld) Chance(b []byte) {
 
 // live replays a journal into a server of this process.
 func (r *replaying) live(ctx context.Context) error {
-	rec, err := readVenue(ctx, r.name)
+	rec, err := r.venue(ctx)
 	if err != nil {
 		return journalFault(r.name, err)
 	}
@@ -196,7 +209,10 @@ func (f *feeder) open() (err error) {
 	f.world.wall.Store(rec.days[0].Time)
 	f.world.secret.Store(rec.days[0].Secret)
 	cfg.World = f.world
-	cfg.Log = func(line string) { say(r.e, line) }
+	cfg.Log = func(line string) {
+		f.world.said(line)
+		say(r.e, line)
+	}
 	if v.server, err = core.Open(*cfg); err != nil {
 		_ = os.RemoveAll(v.dir)
 		return serverFault(cfg, err)

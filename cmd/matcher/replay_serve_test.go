@@ -147,11 +147,20 @@ func (b *botLine) Write(p []byte) (int, error) {
 type servedDay struct {
 	Same           bool `json:"as_recorded"`
 	Changed        int  `json:"users_changed"`
+	Skipped        int
 	Recorded, Live dayTotals
 }
 
-// serveWith serves a day that begins when a bot has its order in the book, and returns what was said at the end.
-func serveWith(t *testing.T, j string, price uint64) (r servedDay, live string) {
+// botOrder is an order of a bot at AAPL.
+func botOrder(ref uint32, side byte, qty uint32, price uint64) *ouch.EnterOrder {
+	return &ouch.EnterOrder{
+		UserRefNum: ref, Side: side, Quantity: qty, Symbol: ouch.Symbol("AAPL"), Price: price, TimeInForce: ouch.TIFGTC, Display: ouch.DisplayVisible,
+		Capacity: ouch.CapacityPrincipal, Sweep: ouch.No, CrossType: ouch.CrossContinuous, ClOrdID: ouch.ClOrdID(""),
+	}
+}
+
+// serveWith serves a day that begins when a bot has its orders in the book, and returns what was said at the end.
+func serveWith(t *testing.T, j string, orders ...*ouch.EnterOrder) (r servedDay, live string) {
 	t.Helper()
 	live = filepath.Join(t.TempDir(), "live")
 	said := &botLine{lines: make(chan string, 100)}
@@ -186,11 +195,10 @@ func serveWith(t *testing.T, j string, price uint64) (r servedDay, live string) 
 		if name == "LATE" {
 			break
 		}
-		if err := s.conn.Send(&ouch.EnterOrder{
-			UserRefNum: 1, Side: ouch.SideBuy, Quantity: 1000, Symbol: ouch.Symbol("AAPL"), Price: price, TimeInForce: ouch.TIFGTC, Display: ouch.DisplayVisible,
-			Capacity: ouch.CapacityPrincipal, Sweep: ouch.No, CrossType: ouch.CrossContinuous, ClOrdID: ouch.ClOrdID(""),
-		}); err != nil {
-			t.Fatal(err)
+		for _, o := range orders {
+			if err := s.conn.Send(o); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if _, err := s.roundTrip(ctx); err != nil {
 			t.Fatal(err)
@@ -208,7 +216,7 @@ func serveWith(t *testing.T, j string, price uint64) (r servedDay, live string) 
 // A bot's order that is far away leaves the day as it was; one that trades takes what others had.
 func TestReplayServeBot(t *testing.T) {
 	j := recorded(t, strings.ReplaceAll(mixedFlow(200), " random=5", "")) // random slices are drawn from references, which a bot's order shifts
-	r, live := serveWith(t, j, 10_000)
+	r, live := serveWith(t, j, botOrder(1, ouch.SideBuy, 1000, 10_000))
 	if !r.Same || r.Changed != 0 || r.Live.BotFills != 0 || r.Live.Executed == 0 {
 		t.Errorf("%+v", r)
 	}
@@ -217,7 +225,7 @@ func TestReplayServeBot(t *testing.T) {
 	} else if now, _ := meaning(t, live, 2); !slices.Equal(was, now) { // fills bear references, which the bot's order shifts: Same is of them
 		t.Errorf("the %d and %d commands differ", len(was), len(now))
 	}
-	r, live = serveWith(t, j, 1_600_000)
+	r, live = serveWith(t, j, botOrder(1, ouch.SideBuy, 1000, 1_600_000))
 	if r.Same || r.Changed == 0 || r.Live.BotLots != 1000 {
 		t.Errorf("%+v", r)
 	}

@@ -123,7 +123,7 @@ func (t *tally) print(out io.Writer, asJSON bool) error {
 		fmt.Fprintf(&b, "AS RECORDED: %d accepted, %s, %d lots, %d canceled, %d rejected\n",
 			t.Live.Accepted, count(int(t.Live.Executed), "execution"), t.Live.Lots, t.Live.Canceled, t.Live.Rejected)
 	} else {
-		fmt.Fprintf(&b, "%s were told something else than was recorded\n", count(changed, "user"))
+		fmt.Fprintf(&b, "%d of them told something else than was recorded\n", changed)
 		r, l := &t.Recorded, &t.Live
 		for _, row := range []struct {
 			name      string
