@@ -313,7 +313,7 @@ func TestImports(t *testing.T) {
 		}
 		for _, i := range f.Imports {
 			switch i.Path.Value {
-			case `"fmt"`, `"math/bits"`, `"github.com/google/btree"`:
+			case `"fmt"`, `"math/bits"`, `"unsafe"`, `"github.com/google/btree"`:
 			default:
 				t.Errorf("%s imports %s", name, i.Path.Value)
 			}

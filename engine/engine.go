@@ -21,6 +21,7 @@
 //	venue.go        rules, instruments, users; symbols.go finds an instrument; operator.go halts, busts, cancels on behalf
 //	day.go          trading days, restarts, instruments that change between days
 //	limits.go       what an account may have, and how fast
+//	soon.go         hints of what comes next, for deep books
 //	order.go        live orders: what the book does not need to know of them; refs.go: their names
 //	hash.go         state and output hashes
 //	snapshot.go     the whole state as cells; restore.go: the state of such cells
@@ -100,6 +101,7 @@ type Engine struct {
 	bustTerm    uint64   // the part of both in the state hash
 
 	hashes hashes
+	soon   soon // hints of what comes next
 }
 
 // instrument is one instrument and its book.

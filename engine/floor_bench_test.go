@@ -19,8 +19,9 @@ import (
 //
 // What is timed is what a core does for one command between two others: it comes from an array of 64-byte cells, as a
 // journal has them, into one reused Command (Command.Load, as a replay does; a gateway fills the same Command field by
-// field), Apply appends to one reused slice of events. Eight accounts send in turn by the id of the order, each counting its
-// UserRefNums upwards. "apply" never asks for the state hash, "sealed" asks every 64 commands, as for a journal's block;
+// field), Apply appends to one reused slice of events. A deep book has a hint of each command three before its turn. Eight
+// accounts send in turn by the id of the order, each counting its UserRefNums upwards. "apply" never asks for the state hash,
+// "sealed" asks every 64 commands, as for a journal's block;
 // "output" folds the output hash over every event as well. No figure has the encoding of answers in it.
 //
 // A first run, of another engine, makes the cells (the total of a Replace is what its order has executed plus the new
@@ -86,6 +87,7 @@ func perUnit(b *testing.B, spent time.Duration, n int, unit string) {
 const (
 	hallOpens    = 1_700_000_000_000_000_000
 	hallMaxPrice = 1_999_999_900
+	hints        = 3 // commands between a hint and its command
 	hallSeqs     = 3 // commands before the accounts: Rules, Instrument, and the Day behind them
 )
 
@@ -253,6 +255,9 @@ func (l *floorLoad) run(v *hall, cells []byte, every int, output bool) (sum uint
 	var cmd engine.Command
 	left := every
 	for len(cells) != 0 {
+		if soon := hints * engine.CellSize; len(cells) > soon && v.Deep() {
+			v.Soon(cells[soon:])
+		}
 		cells = cells[cmd.Load(cells)*engine.CellSize:]
 		v.events = v.Apply(v.events[:0], &cmd)
 		if output {

@@ -284,6 +284,9 @@ func (in *instrument) setTick(tick uint64) {
 // executed tells both owners of each fill of a plain walk, the maker first, in the order of the walk, and forgets makers
 // that are filled.
 func (e *Engine) executed(o *order, in *instrument, leaves uint32) {
+	if e.Deep() {
+		e.fetchMakers()
+	}
 	e.touchBook(in, o.instrument)
 	in.printed(e)
 	for i := range e.fills {

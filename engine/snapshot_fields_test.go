@@ -18,7 +18,7 @@ func TestSnapshotFields(t *testing.T) {
 			Engine{},
 			"seq time reference match priority fillCount users instruments rules definitions day open gate epoch mode dayMatch busted bustTerm",
 			"due slices closed orders first names cold refs expiries triggers symbols hashes salt",
-			"turn out fills plan unsettled stopQueue scratch settling throttled", // the last is a figure for people
+			"turn out fills plan unsettled stopQueue scratch settling throttled soon", // throttled is a figure for people
 		},
 		{
 			instrument{},

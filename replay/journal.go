@@ -20,6 +20,7 @@ type Journal struct {
 	head   journal.BlockHeader // of the block at work
 	behind journal.State       // behind that block, in its segment
 	cells  []byte              // of that block, not yet executed
+	soon   []byte              // of those, what the engine has had no hint of
 	cmd    engine.Command
 	events []engine.Event // of cmd
 	fill   engine.Fill
@@ -117,6 +118,9 @@ func (j *Journal) step() error {
 	if j.before != nil {
 		j.before(&j.cmd)
 	}
+	if j.engine.Deep() {
+		j.hint()
+	}
 	j.events = j.engine.Apply(j.events[:0], &j.cmd)
 	j.output = engine.FoldOutput(j.output, j.events)
 	j.counts.Commands++
@@ -135,13 +139,25 @@ func (j *Journal) step() error {
 	return nil
 }
 
+// hint gives the engine hints of what comes within the next cells.
+func (j *Journal) hint() {
+	const cells = 6
+	if len(j.soon) > len(j.cells) { // both end with the block
+		j.soon = j.cells
+	}
+	for len(j.soon) > 0 && len(j.cells)-len(j.soon) < cells*engine.CellSize {
+		j.engine.Soon(j.soon)
+		j.soon = j.soon[engine.CellSize:]
+	}
+}
+
 // advance goes to the next block.
 func (j *Journal) advance() error {
 	b, err := j.block()
 	if err != nil {
 		return err
 	}
-	j.head, j.cells, j.behind = b.BlockHeader, b.Cells, j.reader.End()
+	j.head, j.cells, j.soon, j.behind = b.BlockHeader, b.Cells, b.Cells, j.reader.End()
 	j.counts.Blocks++
 	return nil
 }

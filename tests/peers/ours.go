@@ -18,6 +18,7 @@ const (
 	accounts   = 8
 	wireTick   = 100 // wire units of one tick
 	hashedEach = 64  // commands
+	hints      = 3   // commands between a hint and its command, in deep books
 	opens      = 1_700_000_000_000_000_000
 )
 
@@ -67,6 +68,9 @@ func (p *cells) apply(v *venue, cells []byte) {
 	var cmd engine.Command
 	left, events := hashedEach, v.events
 	for at := 0; at < len(cells); {
+		if soon := at + hints*engine.CellSize; soon < len(cells) && v.Deep() {
+			v.Soon(cells[soon:])
+		}
 		at += cmd.Load(cells[at:]) * engine.CellSize
 		events = v.Apply(events[:0], &cmd)
 		if left--; left == 0 {

@@ -1,0 +1,41 @@
+package book
+
+import "unsafe"
+
+// What is known of a command before its turn comes can be used to have memory fetched that it will need: in a deep book that
+// takes longer than the command's work. Nothing here changes anything, and what it was told may turn out to be wrong.
+
+// Around has the cache lines fetched that Remove of an order needs beside the order's own: its queue's and its neighbours'.
+func (o *Orders) Around(s Slot) {
+	n := &o.nodes[s]
+	q := &o.queues[n.queue]
+	Fetch(unsafe.Pointer(&o.nodes[n.next]), unsafe.Pointer(&o.nodes[n.prev]), unsafe.Pointer(q), unsafe.Pointer(&o.blocks[n.queue>>blockBits]))
+}
+
+// Soon returns the index of the queue that a displayed order will touch first: the best opposite one if it crosses, else the
+// one in which it rests. 0, of no queue, if the book has no memory for that now.
+func (b *Book) Soon(side Side, price Price) uint32 {
+	if b.Crosses(side, price) {
+		return b.ladder(1-side, Displayed).bestQueue
+	}
+	l := b.ladder(side, Displayed)
+	if price-1 >= l.highest {
+		return 0
+	}
+	o := b.orders
+	key := l.key(price)
+	at := o.pages[l.directory[key>>pageBits]].blocks[key>>blockBits%blockSize]
+	if at == 0 {
+		return 0
+	}
+	return at<<blockBits | key%blockSize
+}
+
+// Line is the memory of a queue.
+func (o *Orders) Line(queue uint32) unsafe.Pointer { return unsafe.Pointer(&o.queues[queue]) }
+
+// Ends are the orders at both ends of a queue.
+func (o *Orders) Ends(queue uint32) (head, tail unsafe.Pointer) {
+	q := &o.queues[queue]
+	return unsafe.Pointer(&o.nodes[q.head]), unsafe.Pointer(&o.nodes[q.tail])
+}
