@@ -11,7 +11,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -46,8 +45,8 @@ func adminVerb(ctx context.Context, e *env, args []string) error {
 	if len(words)-1 != n {
 		return &fault{Code: "E4003", What: fmt.Sprintf("matcher admin %s: %s given", words[0], count(len(words)-1, "argument")), Why: adminWords, Fix: "matcher admin --help"}
 	}
-	if err := a.only(words[0]); err != nil {
-		return err
+	if a.patience <= 0 {
+		return timeoutFault(a.patience)
 	}
 	if err := a.find(); err != nil {
 		return err
@@ -70,7 +69,7 @@ func (a *administration) flags() {
 	fs := a.fs
 	fs.StringVarP(&a.file, "config", "c", "", "the configuration of the server (default "+defaultConfig+")")
 	fs.StringVar(&a.journal, "journal", "", "directory of its journal, instead of a configuration")
-	fs.StringVar(&a.reason, "reason", "", "halt, resume: up to 4 characters; bust: E erroneous, C consent, S supervisory (default), X external")
+	fs.StringVar(&a.reason, "reason", "", "halt, resume, bust: up to 4 characters; of a bust E erroneous, C consent, S supervisory (default), X external")
 	fs.StringVar(&a.user, "user", "", "cancel: orders of this user")
 	fs.StringVar(&a.symbol, "symbol", "", "cancel: orders of this instrument")
 	fs.StringVar(&a.side, "side", "", "cancel: orders of this side, B or S")
@@ -79,25 +78,6 @@ func (a *administration) flags() {
 	fs.BoolVar(&a.stop, "stop", false, "end-of-day: the server stops then; the next day begins with its next start")
 	fs.DurationVar(&a.patience, "timeout", 10*time.Second, "how long to wait for the answer")
 	fs.BoolVar(&a.asJSON, "json", false, "print an object")
-}
-
-// only refuses flags that the word does not have: an order to cancel that is meant for less must not be taken for more.
-func (a *administration) only(word string) error {
-	has := map[string][]string{
-		"halt": {"reason"}, "resume": {"reason"}, "bust": {"reason"}, "cancel": {"user", "symbol", "side", "order", "all"},
-		"end-of-day": {"stop"},
-	}[word]
-	has = append(has, "config", "journal", "timeout", "json")
-	var wrong *fault
-	a.fs.Visit(func(f *pflag.Flag) {
-		if !slices.Contains(has, f.Name) && wrong == nil {
-			wrong = &fault{Code: "E4004", What: fmt.Sprintf("--%s is not for matcher admin %s", f.Name, word), Why: f.Usage, Fix: "matcher admin --help"}
-		}
-	})
-	if wrong != nil {
-		return wrong
-	}
-	return nil
 }
 
 // find completes the directory of the journal.

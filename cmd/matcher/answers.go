@@ -114,6 +114,7 @@ type answers struct {
 
 	mu     sync.Mutex
 	counts totals
+	reject uint16                     // the code of the last order that was refused
 	orders map[order]*core.Instrument // what the scale of an execution's price is
 	err    error                      // of the first line that could not be printed
 }
@@ -173,6 +174,7 @@ func (as *answers) read(user string, message any) *answer {
 	case *ouch.Canceled:
 		a.Event, a.Ref, a.Qty, a.Reason, a.Time = "canceled", m.UserRefNum, quantityText(scale(m.UserRefNum), m.Quantity), cancelReason(m.Reason), m.Timestamp
 	case *ouch.Rejected:
+		as.reject = m.Reason
 		a.Event, a.Ref, a.Code, a.Reason, a.Time = "rejected", m.UserRefNum, rejectCode(m.Reason), rejectReason(m.Reason), m.Timestamp
 	case *ouch.Modified:
 		a.Event, a.Ref, a.Side, a.Qty, a.Time = "modified", m.UserRefNum, sideName(m.Side), quantityText(scale(m.UserRefNum), m.Quantity), m.Timestamp
@@ -217,6 +219,13 @@ func (as *answers) totals() (totals, error) {
 	as.mu.Lock()
 	defer as.mu.Unlock()
 	return as.counts, as.err
+}
+
+// refused is the code of the last order that was refused.
+func (as *answers) refused() uint16 {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	return as.reject
 }
 
 func trim(padded []byte) string { return strings.TrimRight(string(padded), " ") }
@@ -312,7 +321,29 @@ func rejectReason(code uint16) string {
 		0x09: "invalid side", 0x0a: "processing error", 0x0c: "firm not authorised", 0x0d: "invalid minimum quantity",
 		0x0f: "instruction refused", 0x10: "cancel not allowed", 0x11: "pegging not allowed", 0x13: "invalid quantity",
 		0x14: "invalid cross order", 0x15: "replace not allowed", 0x16: "routing not allowed", 0x17: "invalid symbol",
-		0x1d: "invalid price", 0x1e: "quantity above the limit", 0x1f: "notional above the limit", 0x2c: "market order not allowed",
+		0x1d: "invalid price", 0x29: "too many orders a second", 0x1e: "quantity above the limit", 0x1f: "notional above the limit", 0x2c: "market order not allowed",
 		0x30: "notional above the limit", 0x31: "quantity above the limit", 0x40: "invalid self-match prevention",
 	}[code]
+}
+
+// rejectHint says in a line what the venue means by a code, and where PROTOCOL.md says it in full.
+func rejectHint(code uint16) string {
+	hint := map[uint16]string{
+		0x01: "a peg needs a displayed price to follow, a trailing stop a trade (rules 6.2, 6.6, 7.6)",
+		0x02: "order entry is closed for all; cancels are served: matcher admin status says why",
+		0x04: "--display is 0, above the quantity, or shows so little that there would be too many slices (rule 5.4)",
+		0x07: "the instrument is halted until an operator resumes it (rule 12.1)",
+		0x0c: "order entry of the account is disabled, or the order names another firm (rule 9.8)",
+		0x0d: "the minimum is 0 or above the quantity",
+		0x0f: "instructions that exclude each other (rule 3.2), a time that is over (rule 3, check 6), or a limit that is reached (rule 2.6)",
+		0x11: "a distance without a peg or off the tick, or the instrument has as many pegs as it may (rule 2.6)",
+		0x13: "the quantity is 0 or above the instrument's max_qty",
+		0x17: "the venue has no such symbol",
+		0x1d: "a price that is off the tick or out of range, or a stop that is satisfied already (rules 1.4, 7.2)",
+		0x29: "the account's rate is used up for the moment; cancels are served (rule 3.4)",
+	}[code]
+	if hint == "" {
+		return "PROTOCOL.md, section 5, lists the codes"
+	}
+	return hint
 }

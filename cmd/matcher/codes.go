@@ -40,7 +40,10 @@ Give another address with --listen, or port 0 and the kernel chooses one.`},
 of a day. Make room, or give a smaller journal.segment. A limit on the size of files (ulimit -f) is met in the same place.`},
 		{"E1005", exitEnvironment, "not permitted", `The user that runs matcher lacks a right: to the file or directory named, or to a port below 1024.
 matcher needs no root; give it directories of its own and a port above 1023.`},
-		{"E1006", exitEnvironment, "a file cannot be read or written", `The operating system's own words follow the name of the file.`},
+		{"E1006", exitEnvironment, "a file cannot be read or written", `The operating system's own words follow the name of the file.
+  no such file or directory   the name is wrong, or a directory above it is missing: ls -ld DIRECTORY
+  no space left on device     df -h FILE; what was there before is as it was, unless the message says otherwise
+  read-only file system       mount | grep PLACE; name a place that may be written`},
 		{"E1007", exitEnvironment, "not enough memory may be reserved or locked", `Everything is allocated at the start, so that nothing has to be during the day. The memory a server takes follows from
 core.max_orders, core.max_users, core.max_sessions and core.stream_memory.
   ulimit -l unlimited   lets io_uring lock its buffers on kernels that count them
@@ -69,7 +72,8 @@ A number with more decimals than the instrument has is refused rather than round
 limit price of OUCH; an instrument may set a lower maximum. For a market order write the word market.`},
 		{"E2004", exitUsage, "the quantity is out of range or not a whole number of lots", `A quantity is above zero, a multiple of the instrument's lot, and at most its max_qty (999,999 lots unless set).`},
 		{"E2005", exitUsage, "not a symbol", `A symbol has 1 to 8 characters out of A-Z, 0-9 and . - _ / + = and stands in the configuration as [[instrument]].`},
-		{"E2006", exitRefused, "the engine rejected an order", `The answer was an OUCH Rejected; its reason code is printed with it. The number of the order is used up.`},
+		{"E2006", exitRefused, "the engine rejected an order", `The answer was an OUCH Rejected; its code and what is meant by it are printed. The number of the order is used up. All codes are in
+PROTOCOL.md, section 5; in which order the venue checks, and which instructions exclude each other, in its rules 3 and 3.2.`},
 		{"E2007", exitRefused, "nothing came back for an order", `OUCH ignores without an answer: a cancel or replace of an order that is not live, and a message whose UserRefNum is not above
 the last one used (it counts as sent twice).`},
 		{"E2008", exitUsage, "not a time in force", `day, ioc, fok or gtc.`},

@@ -57,6 +57,12 @@ func doctorVerb(_ context.Context, e *env, args []string) error {
 	if d.journal == "" {
 		d.journal = os.TempDir()
 	}
+	for d.journal != filepath.Dir(d.journal) { // a journal that is to be: the nearest directory there is
+		if _, err := os.Stat(d.journal); err == nil {
+			break
+		}
+		d.journal = filepath.Dir(d.journal)
+	}
 	return d.report(e, *asJSON)
 }
 
@@ -369,12 +375,6 @@ const diskWrites = 64
 // measureDisk writes 4 KiB at a time as the journal does, past the page cache where the file system can, each durable before
 // the next, and returns the median.
 func measureDisk(dir string) (time.Duration, error) {
-	for at := dir; ; at = filepath.Dir(at) { // a journal that is to be: the nearest directory there is
-		if _, err := os.Stat(at); err == nil || at == filepath.Dir(at) {
-			dir = at
-			break
-		}
-	}
 	place, err := os.MkdirTemp(dir, "matcher-doctor-")
 	if err != nil {
 		return 0, err

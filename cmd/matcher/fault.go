@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
@@ -44,6 +45,51 @@ func (f *fault) exit() int {
 	return exitFailed
 }
 
+// plainFault is the fault of an error that nobody explained. What the operating system says of a file has a code of its own.
+func plainFault(err error) *fault {
+	f := &fault{Code: "E1000", What: err.Error(), cause: err}
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		name, did := p.Path, map[string]string{"open": "opened", "read": "read", "write": "written", "mkdir": "made"}[p.Op]
+		if name == "/dev/stdout" {
+			name = "standard output"
+		}
+		if did == "" {
+			did = "used"
+		}
+		f.Code, f.What = "E1006", fmt.Sprintf("%s cannot be %s: %s", name, did, p.Err)
+	}
+	return f
+}
+
+// pasteable gives the commands of a fault the configuration that was named on the command line, where it matters.
+func (f *fault) pasteable(args []string) {
+	file := ""
+	for i, a := range args {
+		switch {
+		case (a == "-c" || a == "--config") && i+1 < len(args):
+			file = args[i+1]
+		case strings.HasPrefix(a, "--config="):
+			file = a[len("--config="):]
+		}
+	}
+	if file == "" || f.Code == "E4101" {
+		return
+	}
+	for _, line := range [...]*string{&f.Fix, &f.Or} {
+		command, rest, _ := strings.Cut(*line, "   ") // what stands behind it is for people
+		words := strings.Fields(command)
+		if len(words) < 2 || words[0] != "matcher" || strings.ContainsAny(command, "|&\n") || slices.Contains(words, "-c") || slices.Contains(words, "--help") {
+			continue
+		}
+		if slices.Contains([]string{"serve", "relay", "user", "admin"}, words[1]) {
+			*line = command + " -c " + quoteAll([]string{file})
+			if rest != "" {
+				*line += "   " + rest
+			}
+		}
+	}
+}
+
 // permission gives a file that a right is missing for the code that says so, whatever the file was for.
 func (f *fault) permission() {
 	switch f.Code {
@@ -56,6 +102,9 @@ func (f *fault) permission() {
 
 // text is the fault as people read it on stderr.
 func (f *fault) text() string {
+	if f.Why == "" && f.Fix == "" && f.Or == "" {
+		f.Fix = "matcher explain " + f.Code
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "error %s: %s\n", f.Code, indent(f.What))
 	for _, part := range [...]struct{ word, text string }{{"why", f.Why}, {"fix", f.Fix}, {"or", f.Or}} {

@@ -3,15 +3,54 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 )
 
-// helpAsked is the error of a verb that was asked for --help; flags is the text of its flags.
-type helpAsked struct{ flags string }
+// helpAsked is the error of a verb that was asked for --help.
+type helpAsked struct{ fs *pflag.FlagSet }
 
 func (helpAsked) Error() string { return "help asked" }
+
+// text is the verb's flags, or those of the word that stands before --help (matcher admin halt --help).
+func (h helpAsked) text() string {
+	h.fs.VisitAll(func(f *pflag.Flag) { f.Hidden = !isFor(h.fs, f) })
+	// What a switch may be given is left away: none of them is on by itself.
+	return strings.ReplaceAll(h.fs.FlagUsages(), "[=true|false]", "             ")
+}
+
+// isFor says whether a flag is for the word that was given: if its usage begins with words of its verb ("halt, resume: up to
+// 4 characters"), it is for those only.
+func isFor(fs *pflag.FlagSet, f *pflag.Flag) bool {
+	known := wordsOf(strings.Fields(fs.Name())[0])
+	if fs.NArg() == 0 || !slices.Contains(known, fs.Arg(0)) {
+		return true
+	}
+	head, _, _ := strings.Cut(f.Usage, ": ")
+	any := true
+	for _, part := range strings.Split(head, ", ") {
+		word := strings.Fields(part + " -")[0]
+		if word == fs.Arg(0) {
+			return true
+		}
+		any = any && !slices.Contains(known, word)
+	}
+	return any
+}
+
+// wordsOf are the words that a verb takes, as its line of the usage text has them: status, halt, resume of admin.
+func wordsOf(name string) (words []string) {
+	for _, v := range verbs() {
+		for _, word := range strings.FieldsFunc(v.args, func(r rune) bool { return r == ' ' || r == '|' }) {
+			if v.name == name && strings.Trim(word, "abcdefghijklmnopqrstuvwxyz-") == "" && word[0] != '-' {
+				words = append(words, word)
+			}
+		}
+	}
+	return words
+}
 
 // newFlags returns the empty set of flags of a verb ("serve", "user add").
 func newFlags(name string) *pflag.FlagSet {
@@ -26,7 +65,7 @@ func newFlags(name string) *pflag.FlagSet {
 func parse(fs *pflag.FlagSet, args []string, least, most int) ([]string, error) {
 	err := fs.Parse(args)
 	if errors.Is(err, pflag.ErrHelp) {
-		return nil, helpAsked{fs.FlagUsages()}
+		return nil, helpAsked{fs}
 	}
 	if err != nil {
 		return nil, flagFault(fs, err)
@@ -45,7 +84,13 @@ func parse(fs *pflag.FlagSet, args []string, least, most int) ([]string, error) 
 			What: fmt.Sprintf("matcher %s does not know what to do with %q", fs.Name(), words[most]), Fix: help,
 		}
 	}
-	return words, nil
+	var wrong error
+	fs.Visit(func(f *pflag.Flag) {
+		if wrong == nil && !isFor(fs, f) {
+			wrong = &fault{Code: "E4004", What: fmt.Sprintf("--%s is not for matcher %s %s", f.Name, fs.Name(), words[0]), Why: f.Usage, Fix: help}
+		}
+	})
+	return words, wrong
 }
 
 // flagFault tells what the parser of flags did not like.
@@ -66,6 +111,8 @@ func flagFault(fs *pflag.FlagSet, err error) *fault {
 		fs.VisitAll(func(g *pflag.Flag) { names = append(names, g.Name) })
 		if near := nearest(unknown.GetSpecifiedName(), names); near != "" {
 			f.Why = "did you mean --" + near + "?"
+		} else if digits(unknown.GetSpecifiedName()) {
+			f.Why = "a word that begins with - is a flag; prices and quantities are above 0"
 		}
 	case errors.As(err, &missing):
 		f.What = fmt.Sprintf("--%s needs a value", missing.GetFlag().Name)

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -15,7 +14,7 @@ import (
 )
 
 // generateVerb draws order flow by chance.
-func generateVerb(_ context.Context, e *env, args []string) error {
+func generateVerb(ctx context.Context, e *env, args []string) error {
 	flags := newFlags("generate")
 	c := generate.Config{}
 	out := flags.StringP("output", "o", "-", "file to write the flow to; - is standard output")
@@ -59,12 +58,12 @@ func generateVerb(_ context.Context, e *env, args []string) error {
 	}
 	var stats generate.Stats
 	err = writeOutput(e, *out, func(w io.Writer) error {
-		b := bufio.NewWriterSize(w, 1<<16)
+		b := bufio.NewWriterSize(endable{ctx, w}, 1<<16)
 		var err error
 		if stats, err = generate.Flow(c, b); err != nil {
 			return err
 		}
-		return errors.Join(b.Flush())
+		return b.Flush()
 	})
 	if err != nil {
 		return err

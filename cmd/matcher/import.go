@@ -16,7 +16,7 @@ import (
 )
 
 // importVerb turns a file of public market data into order flow, a line per command.
-func importVerb(_ context.Context, e *env, args []string) (err error) {
+func importVerb(ctx context.Context, e *env, args []string) (err error) {
 	flags := newFlags("import")
 	out := flags.StringP("output", "o", "-", "file to write the flow to; - is standard output")
 	symbol := flags.String("symbol", "", "LOBSTER: the instrument (default: the file's name up to the first _)")
@@ -46,6 +46,7 @@ func importVerb(_ context.Context, e *env, args []string) (err error) {
 	}
 	var stats replay.Stats
 	err = writeOutput(e, *out, func(w io.Writer) (err error) {
+		w = endable{ctx, w}
 		how := replay.Import{Times: *times}
 		switch format {
 		case "itch":
@@ -173,6 +174,19 @@ func writeOutput(e *env, file string, write func(io.Writer) error) (err error) {
 		return err
 	}
 	return writeFault(file, err)
+}
+
+// endable is a file that takes nothing any more when its context has ended.
+type endable struct {
+	ctx context.Context // of the verb
+	w   io.Writer
+}
+
+func (o endable) Write(p []byte) (int, error) {
+	if err := o.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return o.w.Write(p)
 }
 
 // writeFault says that a file named on the command line cannot be written.

@@ -42,13 +42,13 @@ func verbs() []verb {
 		{"init", "DIR", "write a commented configuration and its secret", initVerb},
 		{"check", "-c FILE", "test a configuration and exit", checkVerb},
 		{"user", "add NAME | set NAME | list | revoke NAME", "who may log in", userVerb},
-		{"admin", "status | halt|resume SYMBOL | bust MATCH | cancel ...", "what only an operator may ask of a running server", adminVerb},
-		{"send", "buy|sell QTY SYMBOL PRICE | cancel | replace | query | -f FLOW", "send orders and print the answers", sendVerb},
+		{"admin", "status | halt|resume SYMBOL | kick USER | bust MATCH | cancel [FILTER] | end-of-day", "what only an operator may ask of a running server", adminVerb},
+		{"send", "buy|sell QTY SYMBOL PRICE | cancel REF [SIZE] | replace REF QTY PRICE | query | -f FLOW", "send orders and print the answers", sendVerb},
 		{"bench", "[--to ADDR] [--rate N]", "load a server by a clock and measure every answer", benchVerb},
 		{"doctor", "[-c FILE]", "look at this machine: what slows a server down, and what mends it", doctorVerb},
 		{"watch", "book|trades|orders [SYMBOL]", "follow the feed, or what becomes of one's orders", watchVerb},
 		{"replay", "DIR|FLOW|FILE.itch50", "run a journal, a flow or an ITCH file once more", replayVerb},
-		{"journal", "info|verify|dump|export DIR | diff DIR DIR | dtype", "read a journal, cell by cell; as arrays, text or market data", journalVerb},
+		{"journal", "info|verify|dump|export|repair DIR | diff DIR DIR | dtype", "read a journal, cell by cell; as arrays, text or market data", journalVerb},
 		{"snapshot", "create|ls|verify DIR", "keep the state beside the journal, so that a start need not read all of it", snapshotVerb},
 		{"import", "itch|lobster|csv FILE -o FLOW", "turn public market data into order flow", importVerb},
 		{"generate", "--seed N --model zi|hawkes -o FLOW", "draw order flow by chance, with its statistics", generateVerb},
@@ -81,9 +81,10 @@ func run(ctx context.Context, e *env, args []string) int {
 	}
 	var f *fault
 	if !errors.As(err, &f) {
-		f = &fault{Code: "E1000", What: err.Error(), cause: err}
+		f = plainFault(err)
 	}
 	f.permission()
+	f.pasteable(args)
 	// The last word of a process: nothing is left to be told that it could not be said.
 	_, _ = io.WriteString(e.Stderr, f.text())
 	return f.exit()
@@ -105,7 +106,7 @@ func dispatch(ctx context.Context, e *env, args []string) error {
 		}
 		err := v.run(ctx, e, args[1:])
 		if h := (helpAsked{}); errors.As(err, &h) {
-			_, err = fmt.Fprintf(e.Stdout, "matcher %s %s\n%s\n\n%s", v.name, v.args, v.short, h.flags)
+			_, err = fmt.Fprintf(e.Stdout, "matcher %s %s\n%s\n\n%s", v.name, v.args, v.short, h.text())
 		}
 		return err
 	}

@@ -130,7 +130,11 @@ func untilReady(ctx context.Context, r *relay.Relay) context.Context {
 
 // relayFault says why a relay cannot listen.
 func relayFault(err error) error {
-	f := &fault{Code: "E1009", What: err.Error(), Fix: "ip address   shows the addresses of this machine", cause: err}
+	f := &fault{Code: "E1009", What: "the relay cannot listen: " + last(err), Fix: "ip address   shows the addresses of this machine", cause: err}
+	var op *net.OpError
+	if errors.As(err, &op) && op.Addr != nil {
+		f.What = fmt.Sprintf("the relay cannot listen on %s: %s", op.Addr, last(err))
+	}
 	if errors.Is(err, syscall.EADDRINUSE) {
 		f.Code, f.Why, f.Fix = "E1002", "another relay, or something else, has the port", "ss -ltunp   shows which"
 	}

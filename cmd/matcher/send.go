@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -86,7 +87,7 @@ func (s *sending) prepare() error {
 		return &fault{Code: "E4004", What: fmt.Sprintf("--window %d is out of range", s.window), Why: "at least 2, at most 4096"}
 	}
 	if s.login.patience <= 0 {
-		return &fault{Code: "E4004", What: fmt.Sprintf("--timeout %s is out of range", s.login.patience), Why: "above 0", Fix: "--timeout 10s"}
+		return timeoutFault(s.login.patience)
 	}
 	if s.fs.Changed("to") {
 		_, port, err := net.SplitHostPort(s.login.addr)
@@ -140,13 +141,21 @@ func (s *sending) known(name string) (*core.Instrument, error) {
 		names = append(names, in.Symbol)
 	}
 	if !slices.Contains(names, name) {
-		f := &fault{Code: "E2005", What: fmt.Sprintf("%s is not in %s", name, s.configFile)}
-		if near := nearest(name, names); near != "" {
-			f.Why, f.Fix = "did you mean "+near+"?", near
-		}
-		return nil, f
+		return nil, noSymbol(name, s.configFile, names)
 	}
 	return s.scale(name), nil
+}
+
+// noSymbol is the fault of a symbol that is not among those of a place.
+func noSymbol(name, place string, names []string) *fault {
+	f := &fault{Code: "E2005", What: fmt.Sprintf("%s is not in %s", name, place), Why: "there is " + strings.Join(names, ", ")}
+	if len(names) > 16 {
+		f.Why = fmt.Sprintf("none of its %s has that name", count(len(names), "symbol"))
+	}
+	if near := nearest(name, names); near != "" {
+		f.Why, f.Fix = "did you mean "+near+"?", near
+	}
+	return f
 }
 
 // one sends a single message and prints what comes back. That all of it has come is known from the answer to a query that
@@ -182,7 +191,7 @@ func (s *sending) one(ctx context.Context, build builder) error {
 	case err != nil:
 		return err
 	case after.Rejected > before.Rejected:
-		return &fault{Code: "E2006", What: "the order was rejected; the line above says why"}
+		return &fault{Code: "E2006", What: "the order was rejected with " + rejectCode(s.answers.refused()), Why: rejectHint(s.answers.refused()), Fix: "matcher explain E2006"}
 	case after == before:
 		return &fault{Code: "E2007", What: "no answer: the venue ignored it", Why: "no live order has that number"}
 	}

@@ -68,7 +68,7 @@ func (r *flowRun) all(ctx context.Context, in io.Reader) error {
 			}
 			return &fault{
 				Code: "E3010", What: fmt.Sprintf("%s:%d:%d: expected %s", r.s.flow, wrong.Line, wrong.Column, wrong.Expected),
-				Why: fmt.Sprintf("%s; the %s before it were sent", got, count(int(r.commands), "command")), cause: err,
+				Why: fmt.Sprintf("%s; sent before it: %s", got, count(int(r.commands), "command")), cause: err,
 			}
 		}
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/pflag"
@@ -55,7 +56,8 @@ func serveVerb(ctx context.Context, e *env, args []string) error {
 	if len(c.core.Users) == 0 {
 		say(e, "note: nobody may log in yet; matcher user add NAME, then start again")
 	}
-	say(e, fmt.Sprintf("ready: listen %s, journal %s, durability %s; %s", s.Addr(), c.core.Journal, durabilityName(c.core.Durability), s.Report()))
+	say(e, fmt.Sprintf("ready: listen %s, journal %s; %s", s.Addr(), c.core.Journal,
+		strings.Replace(s.Report(), "journal "+c.core.Journal+", ", "durability ", 1)))
 	kept := c.snapshots(e).start(s)
 	result, err := s.Run()
 	kept()
@@ -73,8 +75,8 @@ func serveVerb(ctx context.Context, e *env, args []string) error {
 			Enters       uint64 `json:"enters"`
 		}{hashText(result.StateHash), result.Seq, result.Commands, result.Fills, result.Events, result.JournalBytes, result.Enters})
 	}
-	_, err = fmt.Fprintf(e.Stdout, "stopped: state hash %s, seq %d, %d commands, %d fills, %d events, journal %d bytes\n",
-		hashText(result.StateHash), result.Seq, result.Commands, result.Fills, result.Events, result.JournalBytes)
+	_, err = fmt.Fprintf(e.Stdout, "stopped: state hash %s, seq %d, %s, %s, %s, journal %d bytes\n", hashText(result.StateHash), result.Seq,
+		count(int(result.Commands), "command"), count(int(result.Fills), "fill"), count(int(result.Events), "event"), result.JournalBytes)
 	return err
 }
 

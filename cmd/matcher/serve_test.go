@@ -171,7 +171,7 @@ func TestServeAndSend(t *testing.T) {
 	}
 
 	stopped := r.stop()
-	if stopped.code != 0 || !regexp.MustCompile(`^stopped: state hash [0-9a-f]{16}, seq \d+, \d+ commands, 1 fills, \d+ events, journal \d+ bytes\n$`).MatchString(stopped.stdout) {
+	if stopped.code != 0 || !regexp.MustCompile(`^stopped: state hash [0-9a-f]{16}, seq \d+, \d+ commands, 1 fill, \d+ events, journal \d+ bytes\n$`).MatchString(stopped.stdout) {
 		t.Error(stopped)
 	}
 	quiet(t, stopped)

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -191,6 +192,9 @@ func neededMemory(said string, otherwise uint64) uint64 {
 }
 
 func permissionFault(cfg *core.Config, err error) *fault {
+	if p := (*fs.PathError)(nil); errors.As(err, &p) && p.Op == "mkdir" && errors.Is(err, os.ErrNotExist) {
+		return &fault{Code: "E1006", What: "the directory of the journal " + cfg.Journal + " cannot be made: " + last(err), Fix: "mkdir -p " + quoteAll([]string{filepath.Dir(cfg.Journal)})}
+	}
 	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		return &fault{Code: "E1005", What: "the journal " + cfg.Journal + " may not be written: " + last(err), Fix: "ls -ld " + quoteAll([]string{cfg.Journal})}
 	}
@@ -260,8 +264,14 @@ func archivedFault(dir string, f *fault) *fault {
 // last is what the operating system said at the bottom of an error.
 func last(err error) string {
 	var errno syscall.Errno
-	if errors.As(err, &errno) {
+	var addr *net.AddrError
+	switch {
+	case errors.As(err, &errno):
 		return errno.Error()
+	case errors.As(err, &addr):
+		return addr.Error()
+	case errors.As(err, new(*net.DNSError)):
+		return "there is no such host"
 	}
 	return err.Error()
 }

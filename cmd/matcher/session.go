@@ -49,6 +49,11 @@ func dial(ctx context.Context, l login, tell func(user string, message any)) (*s
 	return s, nil
 }
 
+// timeoutFault is the fault of a patience that ends before it begins.
+func timeoutFault(d time.Duration) *fault {
+	return &fault{Code: "E4004", What: fmt.Sprintf("--timeout %s is out of range", d), Why: "above 0", Fix: "--timeout 10s"}
+}
+
 // Where nobody listens it is tried again for as long as starting takes: the server may have been started just before.
 const (
 	starting = 2 * time.Second
@@ -154,6 +159,8 @@ func (l login) fault(err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
 		errors.Is(err, net.ErrClosed), errors.Is(err, client.ErrEndOfSession):
 		return &fault{Code: "E5004", What: at + ": the connection was lost", Why: "the server stopped, or the same user logged in a second time", cause: err}
+	case errors.As(err, new(*net.DNSError)):
+		return &fault{Code: "E5001", What: l.addr + ": there is no such host", Fix: "name another address: HOST:PORT", cause: err}
 	case errors.As(err, &network):
 		return &fault{Code: "E5001", What: l.addr + " cannot be reached: " + last(err), cause: err}
 	}

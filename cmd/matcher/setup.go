@@ -101,6 +101,9 @@ func initVerb(_ context.Context, e *env, args []string) error {
 		return err
 	}
 	dir := words[0]
+	if dir == "" {
+		return &fault{Code: "E4003", What: "matcher init needs the name of a directory", Fix: "matcher init venue"}
+	}
 	_, err = os.Stat(dir)
 	made := errors.Is(err, fs.ErrNotExist)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -193,10 +196,10 @@ func (c *config) identities(create bool) error {
 		}
 		c.core.Users = append(c.core.Users, u.user(&c.like))
 	}
-	if len(users) == 0 && !create {
-		return nil
-	}
 	c.core.Secret, err = loadSecret(c.secret, create && len(users) == 0)
+	if len(users) == 0 && errors.Is(err, fs.ErrNotExist) {
+		return nil // nobody depends on it: a start makes one
+	}
 	return err
 }
 

@@ -38,9 +38,7 @@ func snapshotVerb(ctx context.Context, e *env, args []string) error {
 	if s.keep < 1 {
 		return &fault{Code: "E4004", What: fmt.Sprintf("--keep %d keeps nothing", s.keep), Fix: "--keep 2"}
 	}
-	if s.dir = words[1]; words[0] != "create" {
-		return do()
-	}
+	s.dir = words[1]
 	if info, err := os.Stat(s.dir); err != nil {
 		return readFault(s.dir, err)
 	} else if !info.IsDir() {
@@ -110,9 +108,18 @@ func (s *snapshots) create() error {
 	return err
 }
 
+// list finds those that there are, and says so if there are none.
+func (s *snapshots) list() ([]snapshot.Info, []error) {
+	list, bad := snapshot.List(os.DirFS(s.dir))
+	if len(list)+len(bad) == 0 {
+		say(s.e, s.dir+" has no snapshot; matcher snapshot create "+quoteAll([]string{s.dir})+" takes one")
+	}
+	return list, bad
+}
+
 // ls prints those that there are, the newest first.
 func (s *snapshots) ls() error {
-	list, bad := snapshot.List(os.DirFS(s.dir))
+	list, bad := s.list()
 	for i := range list {
 		if err := s.line(&list[i], nil); err != nil {
 			return err
@@ -126,7 +133,7 @@ func (s *snapshots) ls() error {
 
 // verify reads each to its end, and holds it against the journal.
 func (s *snapshots) verify() error {
-	list, bad := snapshot.List(os.DirFS(s.dir))
+	list, bad := s.list()
 	for i := range list {
 		err := list[i].Verify(os.DirFS(s.dir))
 		if err != nil && !errors.Is(err, snapshot.ErrUnusable) {

@@ -182,6 +182,9 @@ func userSet(e *env, args []string) error {
 	if err != nil {
 		return err
 	}
+	if n := fs.NFlag(); n == 0 || n == 1 && fs.Changed("config") {
+		return &fault{Code: "E4003", What: "matcher user set: nothing to change was named", Fix: "matcher user set --help"}
+	}
 	name, err := editUser(e, *file, words[0], func(users []account, i int) ([]account, error) {
 		return users, like(&users[i])
 	})

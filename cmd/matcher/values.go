@@ -191,7 +191,7 @@ func sizeText(n uint64) string {
 func setDuration(to *time.Duration, s string, least, most time.Duration) *unfit {
 	d, err := time.ParseDuration(s)
 	if err != nil {
-		return &unfit{code: "E4104", why: "a duration is a number with its unit: ms, s, m or h", fix: least.String()}
+		return &unfit{code: "E4104", why: "a duration is a number with its unit: ms, s, m or h", fix: "10s"}
 	}
 	if d < least || d > most {
 		return &unfit{code: "E4105", why: fmt.Sprintf("at least %s, at most %s", least, most)}

@@ -102,7 +102,7 @@ func (w *watching) prepare() (err error) {
 	case w.depth < 1 || w.depth > 1000:
 		return &fault{Code: "E4004", What: fmt.Sprintf("--depth %d is out of range", w.depth), Why: "at least 1, at most 1000"}
 	case w.login.patience <= 0:
-		return &fault{Code: "E4004", What: fmt.Sprintf("--timeout %s is out of range", w.login.patience), Why: "above 0", Fix: "--timeout 10s"}
+		return timeoutFault(w.login.patience)
 	case w.symbol != "" && !symbol(w.symbol):
 		return &fault{Code: "E2005", What: fmt.Sprintf("%q is no symbol", w.symbol), Why: "1 to 8 characters out of A-Z, 0-9 and . - _ / + ="}
 	}

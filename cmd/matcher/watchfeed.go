@@ -70,6 +70,13 @@ func (w *watching) follow(ctx context.Context, books *market.Market, show view) 
 		if o.Session, o.Sequence, err = feed.Snapshot(limited, o, apply); err != nil {
 			return w.at(w.glimpse, err)
 		}
+		if w.symbol != "" && books.Book(w.symbol) == nil {
+			var names []string
+			for _, b := range books.Books(nil) {
+				names = append(names, b.Symbol())
+			}
+			return noSymbol(w.symbol, "the venue", names)
+		}
 		if err := show.begin(books, o.Sequence); err != nil {
 			return err
 		}
@@ -144,7 +151,16 @@ func (w *watching) fault(err error) error {
 		}
 		err = p.err
 	}
-	return l.fault(err)
+	return byRelay(l.fault(err))
+}
+
+// byRelay is the fault of a connection to what a relay serves, not the server.
+func byRelay(err error) error {
+	var f *fault
+	if errors.As(err, &f) && f.Code == "E5001" {
+		f.Fix, f.Or = "matcher relay", "name the address of a relay's service, or its configuration with -c"
+	}
+	return err
 }
 
 // locked is a mutex with one use: what is drawn is not changed meanwhile.

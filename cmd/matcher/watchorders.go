@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"matcher/client"
 	"matcher/core"
@@ -18,6 +19,13 @@ func (w *watching) orders(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, w.login.patience)
 	defer cancel()
 	stream, err := client.Follow(limited, o)
+	if err != nil && w.dropcopy != "" {
+		var f *fault
+		if err = byRelay(w.login.fault(err)); errors.As(err, &f) && f.Code == "E5002" {
+			f.Why, f.Or = "unknown user, wrong key, or no user of the role dropcopy", "matcher user add NAME --firm FIRM --role dropcopy"
+		}
+		return err
+	}
 	if err != nil {
 		return w.login.fault(err)
 	}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// A mistake of whoever types is answered with its code, in words that are not Go's, and with a command that can be pasted.
+func TestMistakes(t *testing.T) {
+	dir, file := venue(t)
+	journal := filepath.Join(dir, "data")
+	for _, c := range []struct {
+		name, stderr string // what the fault begins with, and what else it must say behind newlines
+		code         int
+		args         []string
+	}{
+		{"no directory", "E4003: matcher init needs the name of a directory\n  fix   matcher init venue", 2, []string{"init", ""}},
+		{"nothing to change", "E4003: matcher user set: nothing to change was named", 2, []string{"user", "set", "ALICE", "-c", file}},
+		{"pasteable", "E4111: there is no user BOB\n  fix   matcher user list -c " + file + "\n", 3, []string{"user", "revoke", "BOB", "-c", file}},
+		{"pasteable, long", "E4003: matcher admin cancel: of whom?\n  why   without a filter it would cancel every order there is\n" +
+			"  fix   matcher admin cancel --user ALICE -c " + file + "\n", 2, []string{"admin", "cancel", "--config=" + file}},
+		{"patience", "E4004: --timeout -1s is out of range", 2, []string{"admin", "status", "-c", file, "--timeout", "-1s"}},
+		{"flag of another word", "E4004: --keep is not for matcher snapshot ls", 2, []string{"snapshot", "ls", journal, "--keep", "3"}},
+		{"flag of another word, journal", "E4004: --day is not for matcher journal info", 2, []string{"journal", "info", journal, "--day", "260101"}},
+		{"flag of another word, watch", "E4004: --to is not for matcher watch book", 2, []string{"watch", "book", "--to", "127.0.0.1:1"}},
+		{"price below 0", "E4002: matcher send has no flag -1\n  why   a word that begins with - is a flag", 2, []string{"send", "buy", "10", "AAPL", "-1"}},
+		{"symbol", "E2005: NOPE is not in " + file + "\n  why   there is AAPL\n", 2, []string{"send", "buy", "1", "NOPE", "1", "-c", file}},
+		{"no snapshots to be", "E1006: " + journal + " cannot be read: no such file or directory\n  fix   matcher explain E1006\n", 4, []string{"snapshot", "ls", journal}},
+		{
+			"journal below nothing", "E1006: the directory of the journal /proc/nope/d cannot be made: no such file or directory\n  fix   mkdir -p /proc/nope\n", 4,
+			[]string{"serve", "-c", file, "--journal", "/proc/nope/d", "--listen", "127.0.0.1:0"},
+		},
+		{
+			"no relay", "E5001: 127.0.0.1:1: nobody listens there\n  fix   matcher relay\n", 7,
+			[]string{"watch", "trades", "--user", "A", "--key-file", filepath.Join(dir, "key"), "--glimpse", "127.0.0.1:1", "--reference", ""},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := os.WriteFile(filepath.Join(dir, "key"), []byte("K\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if o := do(t, c.code, c.args...); !strings.HasPrefix(o.stderr, "error "+c.stderr) {
+				t.Errorf("got\n%s\nwant\n%s", o.stderr, c.stderr)
+			}
+		})
+	}
+}
+
+// A host that is not there is told in words of ours.
+func TestNoHost(t *testing.T) {
+	var f *fault
+	err := login{addr: "nohost:1"}.fault(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "nohost", IsNotFound: true}})
+	if !asFault(err, &f) || f.Code != "E5001" || f.What != "nohost:1: there is no such host" {
+		t.Error(err)
+	}
+}
+
+// A word's --help has its own flags and those of all words, and no others.
+func TestHelpOfAWord(t *testing.T) {
+	for word, want := range map[string][2]string{ // has, has not
+		"admin halt": {"--reason", "--order"}, "admin cancel": {"--order", "--reason"}, "admin": {"--stop", "=true"},
+		"journal export": {"--format", "--day"}, "journal verify": {"--json", "--yes"}, "watch book": {"--depth", "--dropcopy"},
+	} {
+		o := do(t, 0, append(strings.Fields(word), "--help")...)
+		if !strings.Contains(o.stdout, want[0]) || strings.Contains(o.stdout, want[1]) {
+			t.Errorf("matcher %s --help must have %s and not %s:\n%s", word, want[0], want[1], o.stdout)
+		}
+	}
+}
+
+// What the operating system says of a file that nobody has explained has the code of files, standard output's too.
+func TestPlainFault(t *testing.T) {
+	e := testEnv(nil, full{}, io.Discard, nil)
+	if code := run(context.Background(), e, []string{"version"}); code != exitFailed {
+		t.Errorf("an error that is of no file: exit %d", code)
+	}
+	said := &fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}
+	if f := plainFault(said); f.Code != "E1006" || f.What != "standard output cannot be written: no space left on device" {
+		t.Errorf("%s: %s", f.Code, f.What)
+	}
+	if f := plainFault(errors.New("x")); f.Code != "E1000" || !strings.Contains(f.text(), "fix   matcher explain E1000") {
+		t.Error(f.text())
+	}
+}
+
+// A long work ends at a signal, and leaves no part of a file.
+func TestGenerateEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	dir := t.TempDir()
+	var stderr bytes.Buffer
+	code := run(ctx, testEnv(nil, io.Discard, &stderr, nil), []string{"generate", "--commands", "100000", "-o", filepath.Join(dir, "flow")})
+	if left, _ := os.ReadDir(dir); code != exitFailed || stderr.String() != "interrupted\n" || len(left) != 0 {
+		t.Errorf("exit %d, %q, %v", code, stderr.String(), left)
+	}
+}
+
+// check finds a spoilt secret before a start does, also where nobody depends on it yet.
+func TestCheckSecretWithoutUsers(t *testing.T) {
+	dir, file := venue(t)
+	if err := os.WriteFile(filepath.Join(dir, "secret.key"), []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, do(t, 3, "check", "-c", file).stderr, "error E4109: ", "has 5 bytes")
+}
+
+// Each code that an order is refused with has its words.
+func TestRejectHints(t *testing.T) {
+	text, err := os.ReadFile("../../PROTOCOL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "| code | meaning here |")
+	table, _, _ = strings.Cut(table, "No other code is given.")
+	rows := strings.Count(table, "| 0x")
+	for code := range uint16(0x100) {
+		listed := strings.Contains(table, "| "+rejectCode(code)+" |")
+		if listed && rejectReason(code) == "" {
+			t.Errorf("%s is in PROTOCOL.md and has no words", rejectCode(code))
+		}
+		if listed {
+			rows--
+		} else if !strings.HasPrefix(rejectHint(code), "PROTOCOL.md") {
+			t.Errorf("%s has a hint, and is not in PROTOCOL.md", rejectCode(code))
+		}
+	}
+	if rows != 0 {
+		t.Errorf("%d rows were not understood", rows)
+	}
+}
