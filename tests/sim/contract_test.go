@@ -494,7 +494,7 @@ type simulated struct {
 }
 
 func openSimulated(t *testing.T) (core.Kernel, below) {
-	m := machine(t)
+	m := &Machine{}
 	rng := rand.New(rand.NewPCG(1, 1))
 	w := &World{rng: rng, disk: newDisk(rng, m), machine: m, nap: 1_000_000, size: 64, plain: true}
 	k, err := w.Kernel(contractArena)

@@ -182,8 +182,8 @@ func ended(err error) bool { return errors.Is(err, io.EOF) }
 // String is a run in one line.
 func (r Report) String() string {
 	return fmt.Sprintf("%d turns, %d crashes and recoveries, %d stops, %d writes failed, %d starts refused, %d days, %d commands, "+
-		"%d client events, %d packets, %d snapshots, %d starts from one, %d torn sectors, %d blocks of runs",
-		r.Turns, r.Crashes, r.Stops, r.Failed, r.Refused, r.Days, r.Commands, r.Events, r.Packets, r.Snapshots, r.Resumed, r.Torn, r.Runs)
+		"%d client events, %d packets, %d snapshots, %d cut off, %d starts from one, %d torn sectors, %d blocks of runs",
+		r.Turns, r.Crashes, r.Stops, r.Failed, r.Refused, r.Days, r.Commands, r.Events, r.Packets, r.Snapshots, r.Cuts, r.Resumed, r.Torn, r.Runs)
 }
 
 func (r *Report) add(o Report) {
@@ -193,6 +193,7 @@ func (r *Report) add(o Report) {
 	r.Days += o.Days
 	r.Packets += o.Packets
 	r.Snapshots += o.Snapshots
+	r.Cuts += o.Cuts
 	r.Resumed += o.Resumed
 	r.Failed += o.Failed
 	r.Refused += o.Refused

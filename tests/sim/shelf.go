@@ -4,121 +4,222 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"os"
+	"errors"
+	"io/fs"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"matcher/engine"
 	"matcher/replay"
 	"matcher/snapshot"
 )
 
-// Snapshots are taken by a process of its own, so here they are taken by the product's own code on a copy of the disk, at a
-// moment by chance, and what it leaves is copied back. Everything on the copy is durable, as Take has made it.
+// Snapshots are taken by a process of its own: here by the product's own code, on the disk as it is, at a moment by chance. It
+// can be killed at any of its operations, or the power goes in the midst of it.
 
 const stateOf, streamsOf = ".snapshot", ".streams"
 
-// shelf is where the copy lies.
-func (m *Machine) shelf() string {
-	if m.scratch == "" {
-		base := "/dev/shm" // syncs cost nothing there
-		if info, err := os.Stat(base); err != nil || !info.IsDir() {
-			base = ""
-		}
-		dir, err := os.MkdirTemp(base, "sim")
-		if err != nil {
-			panic(err)
-		}
-		m.scratch = dir
-	}
-	return m.scratch
-}
-
-// Close removes what a Machine has put on this machine's disk.
-func (m *Machine) Close() error {
-	if m.scratch == "" {
-		return nil
-	}
-	return os.RemoveAll(m.scratch)
-}
-
-// take takes a snapshot of the disk as it is.
-func (r *run) take() {
+// take takes a snapshot of the disk. power: the power may go meanwhile.
+func (r *run) take(power bool) {
 	w := r.w
 	if w.acked == 0 {
 		return // there may be no journal yet
 	}
-	for _, f := range w.disk.names {
-		w.disk.sync(f) // Take does so with what it has read
+	p := &taker{r: r}
+	if r.rng.IntN(4) == 0 {
+		p.left = 1 + r.rng.IntN(30)
 	}
-	for i := range w.acked {
-		w.line[i].safe = true
-	}
-	dir, archive := filepath.Join(w.machine.shelf(), "journal"), filepath.Join(w.machine.shelf(), "archive")
-	copyOut(dir, w.disk.names)
-	copyOut(archive, w.disk.archive)
-	if len(w.disk.archive) != 0 {
-		must(os.WriteFile(filepath.Join(dir, "archived"), []byte(archive+"\n"), 0o600))
-	}
-	t := snapshot.Taking{Journal: dir, Keep: 1 + r.rng.IntN(3), Now: w.wall + w.now}
+	t := snapshot.Taking{Disk: p, Keep: 1 + r.rng.IntN(3), Now: w.wall + w.now}
 	if r.archives {
-		t.Archive = archive
+		t.Archive = "archive"
 	}
 	taken, err := snapshot.Take(context.Background(), &t)
-	if err != nil {
+	switch {
+	case p.killed:
+		r.report.Cuts++
+		if power && r.rng.IntN(2) == 0 {
+			panic(crashed{})
+		}
+		return
+	case errors.Is(err, syscall.ENOSPC) && w.disk.full:
+		return
+	case err != nil:
 		fail("a snapshot: %v", err)
-	}
-	if taken.Nothing {
+	case taken.Nothing:
 		return
 	}
 	if r.rng.IntN(4) == 0 {
-		if err := taken.Verify(snapshot.Files(dir)); err != nil {
+		if err := taken.Verify(w.disk); err != nil {
 			fail("a snapshot that was just taken: %v", err)
 		}
 	}
-	if r.rng.IntN(8) == 0 { // the process was killed before the state had its name
-		w.disk.shelve(&snapshot.Taken{Info: taken.Info}, dir, streamsOf)
-		w.disk.put(path.Join(snapshot.Dir, "state.new"), []byte("half of it"))
-		return
-	}
 	r.report.Snapshots++
-	w.disk.shelve(taken, dir, streamsOf, stateOf)
 	r.o.Control.respell(w.disk)
 }
 
-// copyOut writes files to a directory that holds nothing else.
-func copyOut(dir string, files map[string]*inode) {
-	must(os.RemoveAll(dir))
-	must(os.MkdirAll(filepath.Join(dir, snapshot.Dir), 0o700))
-	for name, f := range files {
-		must(os.WriteFile(filepath.Join(dir, name), f.data, 0o600))
-	}
+// taker is the disk as a process sees it that takes a snapshot.
+type taker struct {
+	r      *run
+	left   int // operations until it is killed, 0: it is not
+	killed bool
 }
 
-func must(err error) {
-	if err != nil {
-		panic(err)
+var errKilled = errors.New("sim: the process was killed")
+
+// step is an operation. After it was killed a process changes nothing any more.
+func (p *taker) step() error {
+	if p.left--; p.left == 0 {
+		p.killed = true
 	}
+	if p.killed {
+		return errKilled
+	}
+	return nil
 }
 
-// shelve takes over what a Take has left.
-func (d *disk) shelve(t *snapshot.Taken, dir string, suffixes ...string) {
-	for _, suffix := range suffixes {
-		name := strings.TrimSuffix(t.Path, stateOf) + suffix
-		data, err := os.ReadFile(filepath.Join(dir, name))
-		must(err)
-		d.put(name, data)
+// Journal returns the disk.
+func (p *taker) Journal() fs.FS { return p.r.w.disk }
+
+// Rest returns it without the archive.
+func (p *taker) Rest() fs.FS { return rest{p.r.w.disk} }
+
+// rest is a disk without its archive.
+type rest struct{ *disk }
+
+// Open opens a file.
+func (d rest) Open(name string) (fs.File, error) {
+	defer func(was bool) { d.away = was }(d.away)
+	d.away = true
+	return d.disk.Open(name)
+}
+
+// ReadDir lists a directory.
+func (d rest) ReadDir(dir string) ([]fs.DirEntry, error) {
+	defer func(was bool) { d.away = was }(d.away)
+	d.away = true
+	return d.disk.ReadDir(dir)
+}
+
+// Lock is not contended here.
+func (p *taker) Lock() (func(), error) { return func() {}, p.step() }
+
+// Create makes a file.
+func (p *taker) Create(name string) (snapshot.File, error) {
+	if err := p.step(); err != nil {
+		return nil, err
 	}
-	for _, name := range t.Deleted {
-		d.drop(path.Join(snapshot.Dir, name))
+	f := &shelved{taker: p, file: &inode{}}
+	p.r.w.disk.change(name, f.file)
+	return f, nil
+}
+
+// Rename gives a file another name.
+func (p *taker) Rename(from, to string) error {
+	if err := p.step(); err != nil {
+		return err
 	}
-	for _, name := range t.Archived {
+	d := p.r.w.disk
+	c := change{name: to, file: d.names[from], gone: from}
+	c.apply(d.names)
+	d.changes = append(d.changes, c)
+	return nil
+}
+
+// Remove takes a name away.
+func (p *taker) Remove(name string) error {
+	if err := p.step(); err != nil {
+		return err
+	}
+	p.r.w.disk.change(name, nil)
+	return nil
+}
+
+// SyncDir makes the names of snapshots durable.
+func (p *taker) SyncDir() error {
+	if err := p.step(); err != nil {
+		return err
+	}
+	p.r.w.disk.syncDir(snapshot.Dir)
+	return nil
+}
+
+// Settle makes a segment durable.
+func (p *taker) Settle(name string) error {
+	if err := p.step(); err != nil {
+		return err
+	}
+	if f := p.r.w.disk.names[name]; f != nil {
+		p.r.w.synced(f)
+	}
+	return nil
+}
+
+// Archive moves segments. One that was copied may still be in its old place, too.
+func (p *taker) Archive(names []string, _ string) (moved []string, err error) {
+	d := p.r.w.disk
+	for _, name := range names {
+		if err := p.step(); err != nil {
+			return moved, err
+		}
 		d.archive[name] = d.names[name]
+		if err := p.step(); err != nil {
+			return moved, err
+		}
 		d.drop(name)
+		moved = append(moved, name)
 	}
+	return moved, nil
 }
+
+// shelved is a file that is being written.
+type shelved struct {
+	*taker
+	file *inode
+}
+
+// WriteAt writes; if the process is killed or there is no more room, only a part.
+func (f *shelved) WriteAt(b []byte, at int64) (int, error) {
+	if f.killed {
+		return 0, errKilled
+	}
+	err := f.step()
+	if err == nil && f.r.w.disk.full {
+		err = syscall.ENOSPC
+	}
+	n := len(b)
+	if err != nil {
+		n = f.r.rng.IntN(n + 1)
+	}
+	if more := int(at) + n - len(f.file.data); more > 0 {
+		f.file.data = append(f.file.data, make([]byte, more)...)
+	}
+	f.file.synced = false
+	return copy(f.file.data[at:], b[:n]), err
+}
+
+// Truncate gives it another length.
+func (f *shelved) Truncate(size int64) error {
+	if err := f.step(); err != nil {
+		return err
+	}
+	f.file.data = append(f.file.data, make([]byte, size)...)[:size]
+	f.file.synced = false
+	return nil
+}
+
+// Sync makes it durable.
+func (f *shelved) Sync() error {
+	if err := f.step(); err != nil {
+		return err
+	}
+	f.file.synced = true
+	return nil
+}
+
+// Close does nothing.
+func (f *shelved) Close() error { return nil }
 
 // put and drop change the directory for ever.
 func (d *disk) put(name string, data []byte) {
@@ -150,8 +251,10 @@ func (r *run) spoilNewest() {
 	if len(names) == 0 {
 		return
 	}
-	f := d.names[names[0]]
-	data := slices.Clone(f.data)
+	data := slices.Clone(d.names[names[0]].data)
+	if len(data) == 0 {
+		return // as bad as it can be
+	}
 	if strings.HasSuffix(names[0], stateOf) && r.rng.IntN(2) == 0 {
 		data[r.rng.IntN(len(data))] ^= 1 << r.rng.IntN(8)
 	} else {
@@ -161,8 +264,14 @@ func (r *run) spoilNewest() {
 	r.w.spoilt = true
 }
 
-// fromSnapshot holds a venue that was started from a snapshot against one that executes all of the journal.
+// fromSnapshot holds a venue that was started from a snapshot against one that executes all of the journal. Whatever was cut off,
+// a snapshot that has its name can be used.
 func (r *run) fromSnapshot() {
+	if names := r.w.disk.snapshots(stateOf); len(names) != 0 && !r.w.spoilt && r.o.Control == None {
+		if n := strings.TrimLeft(path.Base(strings.TrimSuffix(names[0], stateOf)), "0"); !strings.Contains(r.v.Report(), "snapshot of seq "+n+" ") {
+			fail("the newest snapshot is of seq %s, and the start says: %s", n, r.v.Report())
+		}
+	}
 	if !strings.Contains(r.v.Report(), "snapshot of seq") {
 		return
 	}
@@ -188,6 +297,12 @@ func (r *run) fromBirth() *replay.Journal {
 		fail("the journal: %v", err)
 	}
 	return j
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
 }
 
 // cells is a state, byte for byte.

@@ -9,7 +9,7 @@
 //	world.go    core.World, and the account of what the journal must hold
 //	kernel.go   core.Kernel; net.go connections; disk.go the disk
 //	days.go     trading days, and a venue that is told to stop
-//	shelf.go    snapshots of the disk, and starts from them
+//	shelf.go    snapshots of the disk, taken by a process that may be killed, and starts from them
 //	public.go   a receiver of the public feed
 //	rest.go     what is found changed on the disk when a venue starts
 //	control.go  protections that a run does without, to show that the simulator sees it
@@ -57,8 +57,6 @@ type Machine struct {
 	arena  []byte
 	kernel Kernel
 	blocks [][]byte // of files
-
-	scratch string // a directory, see shelf
 }
 
 // Report says what a run did.
@@ -69,6 +67,7 @@ type Report struct {
 	Days      int // trading days that ended
 	Packets   int // of the feed
 	Snapshots int // taken
+	Cuts      int // of those that take them
 	Resumed   int // starts from one
 	Refused   int // starts that were refused because of a flipped bit, as they must be
 	Commands  uint64
@@ -299,7 +298,7 @@ func (r *run) crash() {
 		r.o.Control.undo(w.disk)
 	}
 	if w.faults.Snaps && r.rng.IntN(16) == 0 {
-		r.take()
+		r.take(false)
 	}
 	if w.faults.Snaps && r.rng.IntN(8) == 0 {
 		r.spoilNewest()
@@ -365,7 +364,7 @@ func (r *run) around() {
 		r.v.Prepare()
 	}
 	if w.faults.Snaps && r.rng.IntN(60) == 0 {
-		r.take()
+		r.take(true)
 	}
 	if w.faults.Full && r.rng.IntN(100) == 0 {
 		w.disk.full = !w.disk.full && !r.draining

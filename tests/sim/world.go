@@ -246,18 +246,23 @@ func (w *World) Sync(fd int) error {
 			return fmt.Errorf("sim: sync: %w", syscall.EIO)
 		}
 	}
+	w.synced(f)
+	w.tick()
+	return nil
+}
+
+// synced makes a file durable, and takes that into the account.
+func (w *World) synced(f *inode) {
 	w.disk.sync(f)
 	for i := range w.acked {
 		w.line[i].safe = w.line[i].safe || w.line[i].file == f
 	}
-	w.tick()
-	return nil
 }
 
 // SyncDir makes the directory durable.
 func (w *World) SyncDir(string) error {
 	w.tick()
-	w.disk.syncDir()
+	w.disk.syncDir(".")
 	return nil
 }
 
