@@ -240,7 +240,8 @@ func appendLevel(dst []byte, levels []book.Level, i int, none string) []byte {
 // HFT writes a session of ITCH 5.0 as the array of events that hftbacktest reads (its event_dtype): a depth event with what a
 // price has left whenever that changes, a trade event for each execution with the side of the aggressor. The timestamps of
 // exchange and receiver are equal. Price and quantity are floating point there, in units of the instrument: the only place
-// where this program makes them so.
+// where this program makes them so. Loaded into hftbacktest 2.4.4 on 2026-11-26: the book of a backtest had the best prices and
+// quantities of the venue after every turn, and all its trades.
 type HFT struct {
 	Table *npy.Table
 	// Quiet keeps what happens out of the table. When it ends, the book as it is comes first.
@@ -256,8 +257,9 @@ type HFT struct {
 
 // HFTScale is what integers count in a session.
 type HFTScale struct {
-	Midnight   uint64 // ns since 1970: what timestamps of messages count from
-	Price, Lot float64
+	Midnight    uint64  // ns since 1970: what timestamps of messages count from
+	Price       float64 // wire units in a unit of price
+	Lot, Shares float64 // a lot is Lot / Shares
 }
 
 // Numbers of hftbacktest's event_dtype.
@@ -340,8 +342,8 @@ func (h *HFT) row(ev, time, price, lots uint64) error {
 	h.ev.U64(ev)
 	h.exch.U64(time)
 	h.local.U64(time)
-	h.px.U64(math.Float64bits(float64(price) * scale.Price))
-	h.qty.U64(math.Float64bits(float64(lots) * scale.Lot))
+	h.px.U64(math.Float64bits(float64(price) / scale.Price))
+	h.qty.U64(math.Float64bits(float64(lots) * scale.Lot / scale.Shares))
 	h.order.U64(0)
 	h.integer.U64(0)
 	h.float.U64(0)

@@ -440,7 +440,7 @@ func (x *exporting) hft(w io.Writer) error {
 		day, _ := e.Today()
 		in := &e.Instruments()[e.Lookup(symbolOf(x.symbol))]
 		return replay.HFTScale{
-			Midnight: day.Midnight, Price: math.Pow10(-int(in.PriceDecimals)), Lot: float64(max(in.Lot, 1)) * math.Pow10(-int(in.LotDecimals)),
+			Midnight: day.Midnight, Price: math.Pow10(int(in.PriceDecimals)), Lot: float64(max(in.Lot, 1)), Shares: math.Pow10(int(in.LotDecimals)),
 		}
 	})
 	if err := h.Table.To(npy.Output{Format: "struct-npy", W: w}); err != nil {

@@ -43,6 +43,7 @@ type replaying struct {
 	pace         pace
 	insert       string
 	remove       uint64
+	orderRefs    []string // order references
 	serve        string   // address of a live server for the day; empty: none
 	bots         []string // who may trade beside it
 	waitBots     bool
@@ -71,6 +72,7 @@ func replayVerb(ctx context.Context, e *env, args []string) error {
 	speed := flags.String("speed", "max", "journal: 1x as it was recorded, 10x, max")
 	flags.StringVar(&r.insert, "insert", "", "journal: what if this order had been there: \"t=TIME user=NAME buy 100 AAPL @ 187.25\",\nwith any instruction of matcher send: ... --display 10 --tif gtc")
 	flags.Uint64Var(&r.remove, "remove", 0, "journal: what if the order with this reference had not been there")
+	flags.StringSliceVar(&r.orderRefs, "order", nil, "journal: what happens to the orders with these references, and what is ahead of them in their queues whenever that changes")
 	flags.StringVar(&r.serve, "serve", "", "journal: replay it into a live server at this address, for bots to trade against; --record DIR keeps its journal")
 	flags.StringSliceVar(&r.bots, "user", []string{"BOT"}, "--serve: names of bots that may log in, between commas; their keys are printed")
 	flags.BoolVar(&r.waitBots, "wait-bots", false, "--serve: begin when all bots are logged in")
@@ -103,33 +105,15 @@ func replayVerb(ctx context.Context, e *env, args []string) error {
 			return readFault(r.name, err)
 		}
 		if info.IsDir() {
-			if flags.Changed("max-orders") {
-				return &fault{Code: "E4004", What: "--max-orders is for ITCH files; " + r.name + " is a directory", Fix: "matcher replay " + quoteAll(words)}
-			}
-			if r.serve != "" {
-				for _, name := range []string{"depth", "symbol", "feed", "changes", "bbo", "bars", "hash-every", "against", "insert", "remove"} {
-					if flags.Changed(name) {
-						return &fault{Code: "E4004", What: "--serve and --" + name + " do not go together", Fix: "matcher replay DIR --serve " + r.serve}
-					}
-				}
+			mode, err := replayMode(flags, replayModes())
+			switch {
+			case err != nil:
+				return err
+			case mode == "serve":
 				return r.live(ctx)
-			}
-			if r.record != "" {
-				return &fault{Code: "E4004", What: "--record is for flows, or goes with --serve; " + r.name + " is a directory", Fix: "matcher replay DIR --serve 127.0.0.1:9001 --record DIR"}
 			}
 			return r.journal(ctx)
 		}
-	}
-	if r.feed != "" {
-		return &fault{Code: "E4004", What: "--feed is for journals; " + r.name + " is no directory", Fix: "matcher replay " + quoteAll(words)}
-	}
-	for _, name := range []string{"until", "changes", "bbo", "bars", "hash-every", "against", "speed", "insert", "remove", "serve", "user", "wait-bots"} {
-		if flags.Changed(name) {
-			return &fault{Code: "E4004", What: "--" + name + " is for journals; " + r.name + " is no directory", Fix: "matcher replay FLOW --record DIR"}
-		}
-	}
-	if v := flags.Lookup("verify"); v.Changed {
-		return &fault{Code: "E4004", What: "--verify is for journals; " + r.name + " is no directory", Fix: "matcher replay " + quoteAll(words)}
 	}
 	in, err := openInput(e, r.name)
 	if err != nil {
@@ -139,10 +123,13 @@ func replayVerb(ctx context.Context, e *env, args []string) error {
 	ahead := bufio.NewReaderSize(in, 1<<12)
 	head, _ := ahead.Peek(1 << 12) // what is wrong with it comes with the first read
 	if i := bytes.LastIndexByte(head, '\n'); looksLikeFlow(head[:i+1]) || i < 0 && looksLikeFlow(head) {
+		if err := fileFlags(flags, r.name, "order flow", "matcher replay FLOW --record DIR", "record", "date", "max-orders", "to-seq", "json"); err != nil {
+			return err
+		}
 		return r.flow(ctx, ahead)
 	}
-	if r.record != "" {
-		return &fault{Code: "E4004", What: "--record is for flows; " + r.name + " is none", Fix: "matcher import itch " + quoteAll(words) + " -o FLOW"}
+	if err := fileFlags(flags, r.name, "ITCH 5.0", "matcher replay FILE --depth 10 --symbol AAPL", "depth", "symbol", "max-orders", "to-seq", "json"); err != nil {
+		return err
 	}
 	return r.itch(ctx, ahead)
 }
@@ -151,8 +138,6 @@ func replayVerb(ctx context.Context, e *env, args []string) error {
 func (r *replaying) check() error {
 	const most = 1000
 	switch {
-	case r.feed != "" && r.depth != 0:
-		return &fault{Code: "E4004", What: "--feed and --depth do not go together", Fix: "matcher replay DIR --feed FILE.itch50"}
 	case r.changes && r.depth == 0:
 		return &fault{Code: "E4004", What: "--changes needs --depth: how many levels", Fix: "--depth 10 --changes"}
 	case r.bars < 0:
@@ -206,6 +191,8 @@ func (r *replaying) journal(ctx context.Context) error {
 		return r.series(ctx, replay.NewBars(uint64(r.bars)))
 	case r.insert != "" || r.remove != 0:
 		return r.whatIf(ctx)
+	case len(r.orderRefs) > 0:
+		return r.follow(ctx)
 	}
 	if r.depth > 0 && r.symbol == "" {
 		return &fault{Code: "E4003", What: "--depth needs a symbol: a journal can hold several", Fix: "matcher replay " + quoteAll([]string{r.name}) + " --depth 10 --symbol AAPL"}

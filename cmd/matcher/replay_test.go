@@ -225,8 +225,19 @@ func TestReplayArguments(t *testing.T) {
 		{"deep", []string{dir, "--depth", "1001"}, exitUsage, "error E4004: --depth 1001"},
 		{"long symbol", []string{dir, "--depth", "1", "--symbol", "ABCDEFGHI"}, exitUsage, "error E2005: "},
 		{"no orders", []string{text, "--max-orders", "0"}, exitUsage, "error E4004: --max-orders 0"},
-		{"orders of a journal", []string{dir, "--max-orders", "10"}, exitUsage, "error E4004: --max-orders is for ITCH files"},
-		{"verify of a file", []string{text, "--verify"}, exitUsage, "error E4004: --verify is for journals"},
+		{"orders of a journal", []string{dir, "--max-orders", "10"}, exitUsage, "error E4004: --max-orders has no effect on the replay of a journal"},
+		{"what if and touch", []string{dir, "--bbo", "--insert", "seq=1 user=A buy 1 A @ 1"}, exitUsage, "error E4004: --bbo and --insert do not go together"},
+		{"more and less", []string{dir, "--remove", "1", "--insert", "seq=1 user=A buy 1 A @ 1"}, exitUsage, "error E4004: --insert and --remove do not go together"},
+		{"feed and depth", []string{dir, "--feed", "x", "--depth", "1"}, exitUsage, "error E4004: --depth and --feed do not go together"},
+		{"output of nothing", []string{dir, "-o", "x"}, exitUsage, "--output has no effect on the replay of a journal by itself\n  why   it goes with --changes, --bbo, --bars, --hash-every, --against"},
+		{"symbol of nothing", []string{dir, "--symbol", "AAPL"}, exitUsage, "error E4004: --symbol has no effect"},
+		{"pace of bars", []string{dir, "--bars", "1s", "--symbol", "AAPL", "--speed", "1x"}, exitUsage, "error E4004: --bars and --speed do not go together"},
+		{"two forms", []string{dir, "--bbo", "--symbol", "AAPL", "--json", "--format", "csv"}, exitUsage, "error E4004: --json and --format do not go together"},
+		{"record without serve", []string{dir, "--record", "x"}, exitUsage, "--record has no effect on the replay of a journal by itself\n  why   it goes with --serve"},
+		{"date of a journal", []string{dir, "--date", "2026-01-02"}, exitUsage, "why   it is for files of order flow"},
+		{"order of nobody", []string{dir, "--order", "99"}, exitUsage, "has the reference 99"},
+		{"order of no number", []string{dir, "--order", "x"}, exitUsage, "is no order reference"},
+		{"verify of a file", []string{text, "--verify"}, exitUsage, "error E4004: --verify has no effect on " + text},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			in(t, do(t, c.code, append([]string{"replay"}, c.args...)...).stderr, c.stderr)

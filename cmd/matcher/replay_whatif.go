@@ -166,7 +166,7 @@ func (r *replaying) whatIf(ctx context.Context) (err error) {
 	w.Remove(r.remove)
 	out := bufio.NewWriter(r.e.Stdout)
 	defer func() { err = errors.Join(err, out.Flush()) }()
-	v := &whatIf{r: r, out: out, engine: w.Engine()}
+	v := &whatIf{orderLines: orderLines{out: out, asJSON: r.asJSON, engine: w.Engine()}}
 	for pending := in != nil; r.last == 0 || j.Engine().Seq() < r.last; {
 		if pending { // before each command, until the venue knows the names
 			cmd, ready, err := in.command(j.Engine())
@@ -204,12 +204,8 @@ func (r *replaying) whatIf(ctx context.Context) (err error) {
 
 // whatIf tells of the steps.
 type whatIf struct {
-	r      *replaying
-	out    *bufio.Writer
-	engine *engine.Engine
+	orderLines
 	result whatIfResult
-	was    engine.Place
-	live   bool
 	shown  int
 }
 
@@ -228,23 +224,12 @@ func (v *whatIf) step(s *replay.Step) error {
 			v.result.Filled += uint64(ev.Qty)
 			v.result.Notional += uint64(ev.Qty) * ev.Price
 		}
-		if err := v.line("order", s.Cmd, ev); err != nil {
+		if err := v.event("order", s.Cmd, ev); err != nil {
 			return err
 		}
 	}
-	if s.Live != v.live || s.Live && (s.Place.AheadLots != v.was.AheadLots || s.Place.AheadOrders != v.was.AheadOrders) {
-		v.live, v.was = s.Live, s.Place
-		if s.Live && !v.r.asJSON {
-			if _, err := fmt.Fprintf(v.out, "queue\t%d\t%s\tahead %d lots in %s, %d left\n", s.Cmd.Seq, timeText(s.Cmd.Time), s.Place.AheadLots, count(s.Place.AheadOrders, "order"), s.Place.Leaves); err != nil {
-				return err
-			}
-		} else if s.Live {
-			if err := json.NewEncoder(v.out).Encode(map[string]any{
-				"queue": s.Cmd.Seq, "time": s.Cmd.Time, "ahead_lots": s.Place.AheadLots, "ahead_orders": s.Place.AheadOrders, "leaves": s.Place.Leaves,
-			}); err != nil {
-				return err
-			}
-		}
+	if err := v.place(s.Cmd, s.Place, s.Live); err != nil {
+		return err
 	}
 	v.result.Left = 0
 	if s.Live {
@@ -264,7 +249,7 @@ func (v *whatIf) step(s *replay.Step) error {
 			if v.shown++; v.shown > whatIfShown {
 				break
 			}
-			if err := v.line(side.word, s.Cmd, &side.events[i]); err != nil {
+			if err := v.event(side.word, s.Cmd, &side.events[i]); err != nil {
 				return err
 			}
 		}
@@ -272,25 +257,9 @@ func (v *whatIf) step(s *replay.Step) error {
 	return nil
 }
 
-// line tells of one event.
-func (v *whatIf) line(word string, cmd *engine.Command, ev *engine.Event) error {
-	name := v.engine.Users()[ev.User].Name
-	if v.r.asJSON {
-		return json.NewEncoder(v.out).Encode(map[string]any{
-			word: string(rune(ev.Kind)), "seq": cmd.Seq, "time": cmd.Time, "user": trim(name[:]), "ref": ev.Ref, "qty": ev.Qty, "price": ev.Price, "leaves": ev.Leaves, "reason": ev.Reason,
-		})
-	}
-	if ev.Kind == 'J' {
-		_, err := fmt.Fprintf(v.out, "%s\t%d\t%s\tJ %s: rejected, code %#04x\n", word, cmd.Seq, timeText(cmd.Time), trim(name[:]), ev.Reason)
-		return err
-	}
-	_, err := fmt.Fprintf(v.out, "%s\t%d\t%s\t%c %s ref %d: %d at %d, %d left\n", word, cmd.Seq, timeText(cmd.Time), ev.Kind, trim(name[:]), ev.Ref, ev.Qty, ev.Price, ev.Leaves)
-	return err
-}
-
 // end tells what it came to.
 func (v *whatIf) end(in *inserted) error {
-	if v.r.asJSON {
+	if v.asJSON {
 		return json.NewEncoder(v.out).Encode(v.result)
 	}
 	r := &v.result

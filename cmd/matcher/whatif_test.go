@@ -108,6 +108,113 @@ func TestWhatIfQueue(t *testing.T) {
 	in(t, o.stdout, "1 fill, 120 lots, 10 left, average price 149.9900", "lost\t")
 }
 
+// What --order tells of an order: its events under its own name and every later one, and where it stands.
+func TestReplayOrder(t *testing.T) {
+	j := recorded(t, `MAKER enter 1 S 100 AAPL 1500000 0 Y
+MAKER enter 2 S 50 AAPL 1500000 0 Y
+TAKER enter 1 B 120 AAPL 1500000 3 Y
+MAKER replace 2 4 40 1500100 0 Y
+MAKER enter 5 S 90 AAPL 1500100 0 Y maxfloor=20
+MAKER enter 6 S 10 AAPL 1500100 0 Y
+TAKER enter 2 B 45 AAPL 1500100 3 Y
+`)
+	got := do(t, 0, "replay", j, "--order", "2,5").stdout
+	var lines []string
+	for line := range strings.Lines(got) {
+		if words := strings.SplitN(strings.TrimSpace(line), "\t", 4); len(words) == 4 {
+			lines = append(lines, words[0]+" "+words[1]+" "+words[3])
+		}
+	}
+	want := `order 6 2: A MAKER ref 2: 50 at 1500000, 50 left
+queue 6 2: ahead 100 lots in 1 order, 50 left at 1500000
+order 8 2: E MAKER ref 2: 20 at 1500000, 30 left
+queue 8 2: ahead 0 lots in 0 orders, 30 left at 1500000
+order 9 2: U MAKER ref 4: 20 at 1500100, 20 left
+queue 9 2: ahead 0 lots in 0 orders, 20 left at 1500100
+order 10 5: A MAKER ref 5: 90 at 1500100, 90 left
+queue 10 5: ahead 20 lots in 1 order, 90 left at 1500100
+order 12 2: E MAKER ref 4: 20 at 1500100, 0 left
+order 12 5: E MAKER ref 5: 20 at 1500100, 70 left
+order 12 5: R MAKER ref 5: 20 at 1500100, 70 left
+queue 12 5: ahead 5 lots in 1 order, 70 left at 1500100`
+	if strings.Join(lines, "\n") != want {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(lines, "\n"), want)
+	}
+	in(t, do(t, 0, "replay", j, "--order", "2", "--json").stdout, `{"ahead_lots":100,"ahead_orders":1,"leaves":50,"pending":false,"price":1500000,"queue":6,"reference":2,`)
+}
+
+// At an order's own events --order says what the export says in its columns.
+func TestReplayOrderAsExported(t *testing.T) {
+	for name, j := range map[string]string{"every order type": recorded(t, everyFlow(9, 600)), "every1": goldenJournal(t, "every1")} {
+		t.Run(name, func(t *testing.T) {
+			type row struct {
+				Seq, Order, Link uint64
+				Event            string
+				Ahead            uint64 `json:"ahead_lots"`
+				Orders           uint64 `json:"ahead_orders"`
+				Price            uint64
+			}
+			was := map[uint64]map[uint64]row{} // the last row of each command about each order, by the reference it entered with
+			first, refs := map[uint64]uint64{}, []string{}
+			for d := json.NewDecoder(strings.NewReader(do(t, 0, "journal", "export", j, "--events", "--format", "json").stdout)); d.More(); {
+				var r row
+				if err := d.Decode(&r); err != nil {
+					t.Fatal(err)
+				}
+				origin := first[r.Order]
+				if r.Event == "U" || r.Event == "T" || r.Event == "R" {
+					origin = first[r.Link]
+					first[r.Order] = origin
+				}
+				if r.Event == "A" && origin == 0 {
+					origin, first[r.Order] = r.Order, r.Order
+					was[origin] = map[uint64]row{}
+					refs = append(refs, fmt.Sprint(origin))
+				}
+				if origin != 0 {
+					was[origin][r.Seq] = r
+				}
+			}
+			stands := map[uint64]row{} // what was said last
+			compared := 0
+			check := func(reference, seq uint64) {
+				if now, said := stands[reference]; said && was[reference][seq].Seq != 0 && now.Seq != 0 {
+					if r := was[reference][seq]; r.Ahead != now.Ahead || r.Orders != now.Orders {
+						t.Errorf("order %d at seq %d: %d lots in %d orders, the export says %d in %d", reference, seq, now.Ahead, now.Orders, r.Ahead, r.Orders)
+					}
+					compared++
+				}
+			}
+			var open row // the order whose lines of a command are being read
+			for d := json.NewDecoder(strings.NewReader(do(t, 0, "replay", j, "--json", "--order", strings.Join(refs, ",")).stdout)); d.More(); {
+				var l struct {
+					Order                 string
+					Queue, Seq, Reference uint64
+					Lots                  uint64 `json:"ahead_lots"`
+					Orders                uint64 `json:"ahead_orders"`
+					Leaves                uint64
+				}
+				if err := d.Decode(&l); err != nil {
+					t.Fatal(err)
+				}
+				seq := max(l.Seq, l.Queue)
+				if open.Order != l.Reference || open.Seq != seq {
+					check(open.Order, open.Seq)
+					open = row{Order: l.Reference, Seq: seq}
+				}
+				if l.Queue != 0 {
+					stands[l.Reference] = row{Seq: seq, Ahead: l.Lots, Orders: l.Orders}
+				} else if l.Leaves == 0 {
+					delete(stands, l.Reference)
+				}
+			}
+			if compared < 50 {
+				t.Errorf("%d places were compared", compared)
+			}
+		})
+	}
+}
+
 func TestWhatIfRemove(t *testing.T) {
 	j := recorded(t, queueFlow)
 	in(t, do(t, 0, "replay", j, "--remove", "3").stdout, "every event of 12 commands is as it was recorded")
