@@ -43,9 +43,19 @@ type receipt struct {
 	off    uint64
 	born   uint64 // which receipt it was, of all connections
 	len    uint32
+	hinted uint32 // bytes from off on of which the engine has had hints ...
+	hints  uint32 // ... and packets
 	next   int32
 	buffer uint16
 	filled bool
+}
+
+// used takes the first packet, or a piece of one, off a receipt.
+func (r *receipt) used(n uint32) {
+	r.off += uint64(n)
+	r.len -= n
+	r.hinted -= min(r.hinted, n)
+	r.hints -= min(r.hints, 1)
 }
 
 // queue is what waits of one connection.

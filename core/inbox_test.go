@@ -1,19 +1,66 @@
 package core
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"matcher/engine"
+	"matcher/gateway"
 	"matcher/ring"
 	"matcher/wire/ouch"
 	"matcher/wire/soupbin"
 )
+
+// TestHints: the engine hears of three packets before the one whose turn it is, of each once, and of none that is not whole.
+func TestHints(t *testing.T) {
+	e := engine.New()
+	var cmd engine.Command
+	*cmd.Rules() = engine.Rules{Header: engine.Header{Kind: engine.KindRules, Seq: 1}, Version: 1, MaxOrders: 10, MaxUsers: 1}
+	e.Apply(nil, &cmd)
+	*cmd.AsUser() = engine.User{Header: engine.Header{Kind: engine.KindUser, Seq: 2}, Name: [6]byte([]byte("ALICE ")), Firm: [4]byte([]byte("ALFA"))}
+	e.Apply(nil, &cmd)
+	*cmd.Day() = engine.Day{Header: engine.Header{Kind: engine.KindDay, Seq: 3}, Event: 'S', Session: [10]byte([]byte("2311140001"))}
+	e.Apply(nil, &cmd)
+	memory := make([]byte, gateway.ControlSize+64*gateway.ChunkSize)
+	g := gateway.New(gateway.Config{
+		Engine: e, Connections: 1, Control: memory[:gateway.ControlSize], Streams: memory[gateway.ControlSize:], StreamsOff: gateway.ControlSize,
+		LoginTimeout: 1e9, ClientTimeout: 1e9, Heartbeat: 1e9,
+	})
+	mac := hmac.New(sha256.New, make([]byte, 32))
+	mac.Write([]byte("ALICE:KEY"))
+	g.SetKey(1, [6]byte([]byte("ALICE ")), [32]byte(mac.Sum(nil)), nil)
+	g.Open(0, netip.Addr{}, 0)
+	login := soupbin.Login{Username: [6]byte([]byte("ALICE ")), Password: [10]byte([]byte("KEY       "))}
+	if used, _ := g.Receive(0, soupbin.AppendLogin(nil, &login, soupbin.Right), 0, &cmd); used == 0 || g.Unknown(0) {
+		t.Fatal("no login")
+	}
+	const packets, early = 10, 3
+	var data []byte
+	for ref := range uint32(packets) {
+		data = soupbin.AppendUnsequenced(data, (&ouch.CancelOrder{UserRefNum: ref + 1}).Append(nil))
+	}
+	l, r := &loop{engine: e, gateway: g}, &receipt{len: uint32(len(data)) + 1}
+	data = append(data, 0) // the beginning of one more
+	for at := range uint32(packets) {
+		l.hint(0, r, data[r.off:])
+		if last := min(at+early, packets); r.hints != last-at || l.next.Cancel().Ref != last {
+			t.Fatalf("packet %d: %d hints, the last of packet %d; want packet %d", at+1, r.hints, l.next.Cancel().Ref, last)
+		}
+		used, _ := g.Receive(0, data[r.off:], 0, &cmd)
+		r.used(uint32(used))
+	}
+	if r.hints != 0 || r.hinted != 0 || r.len != 1 {
+		t.Errorf("behind the last packet: %+v", r)
+	}
+}
 
 // TestInbox holds the queues against slices: each connection's in order, turns in order of their beginning, buffers counted.
 func TestInbox(t *testing.T) {

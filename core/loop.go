@@ -64,6 +64,7 @@ type loop struct {
 	mono uint64 // ns of the monotonic clock, for timers
 
 	cmd    engine.Command
+	next   engine.Command // what is known of one whose turn has not come
 	fill   engine.Fill
 	events []engine.Event
 	output uint64 // hash of all events so far
@@ -269,12 +270,14 @@ func (l *loop) serve(n int32, credit int) (done int, goOn bool) {
 			return done, false
 		}
 		data := l.kernel.Arena()[r.off : r.off+uint64(r.len)]
+		if l.engine.Deep() {
+			l.hint(n, r, data)
+		}
 		used, ok := l.gateway.Receive(n, data, l.mono, &l.cmd)
 		if used == 0 {
 			return done, true // a login that waits for the end of what its user sent before
 		}
-		r.off += uint64(used)
-		r.len -= uint32(used)
+		r.used(uint32(used))
 		if r.len == 0 {
 			l.conns.recycle(l, n)
 		}
@@ -283,6 +286,20 @@ func (l *loop) serve(n int32, credit int) (done int, goOn bool) {
 		}
 	}
 	return done, true
+}
+
+// hint tells the engine of the packets behind the one whose turn it is: in a deep book it has their orders fetched meanwhile.
+func (l *loop) hint(n int32, r *receipt, data []byte) {
+	const early = 3 // packets
+	for r.hints < early {
+		size := l.gateway.Soon(n, data[r.hinted:], &l.next)
+		if size == 0 {
+			return
+		}
+		l.engine.Soon(l.next.Cells())
+		r.hinted += uint32(size)
+		r.hints++
+	}
 }
 
 // ready says whether a whole block waits to be written while fewer than all writes are under way. After submit it does so for

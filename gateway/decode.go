@@ -5,6 +5,7 @@ import (
 
 	"matcher/engine"
 	"matcher/wire/ouch"
+	"matcher/wire/soupbin"
 )
 
 // decode turns one OUCH message into a command. Letters, prices and quantities go on as they came: the engine judges them
@@ -41,6 +42,46 @@ func (g *Gateway) decode(c int32, b []byte, cmd *engine.Command) bool {
 	}
 	g.close(c, engine.CauseKicked, "OUCH message too short")
 	return false
+}
+
+// Soon makes cmd what can be known of the packet that data begins with before its turn, of a connection whose next whole packet
+// or a later one it is: enough for a hint to the engine (engine.Soon), no more. It returns the size of the packet, 0 if it is
+// not there whole. Nothing is acted on.
+func (g *Gateway) Soon(c int32, data []byte, cmd *engine.Command) int {
+	cn := &g.conns[c]
+	size := packetSize(data)
+	if size < soupbin.HeaderSize || size > len(data) || uint32(cn.part)|cn.skip != 0 {
+		return 0
+	}
+	cmd.Header = engine.Header{User: cn.user}
+	if data[2] != soupbin.UnsequencedData || cn.state != live {
+		return size
+	}
+	b := data[soupbin.HeaderSize:size]
+	switch messageType(b) {
+	case ouch.TypeEnterOrder:
+		var m ouch.EnterOrder
+		if !short(m.Decode(b)) {
+			cmd.Kind, cmd.Instrument, cmd.Side = engine.KindEnter, g.cfg.Engine.Lookup(m.Symbol), m.Side
+			cmd.Enter().Price = m.Price
+		}
+	case ouch.TypeCancelOrder:
+		var m ouch.CancelOrder
+		if !short(m.Decode(b)) {
+			cmd.Kind, cmd.Cancel().Ref = engine.KindCancel, m.UserRefNum
+		}
+	case ouch.TypeReplaceOrder:
+		var m ouch.ReplaceOrder
+		if !short(m.Decode(b)) {
+			cmd.Kind, cmd.Replace().OrigRef = engine.KindReplace, m.OrigUserRefNum
+		}
+	case ouch.TypeModifyOrder:
+		var m ouch.ModifyOrder
+		if !short(m.Decode(b)) {
+			cmd.Kind, cmd.Cancel().Ref = engine.KindModify, m.UserRefNum
+		}
+	}
+	return size
 }
 
 // errSilent is a broken Cancel, Modify or Account Query: OUCH has no answer that refuses one, so nothing happens.

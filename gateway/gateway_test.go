@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
+	enc "encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"testing"
@@ -32,12 +34,17 @@ type rig struct {
 	closed []Closed
 	out    map[int32][]byte // what went out on each connection
 	hold   bool             // nothing becomes durable
+	orders uint32
 }
 
 const rigConns = 8
 
 func newRig(t testing.TB, chunks int, changes ...func(*Config)) *rig {
-	r := &rig{t: t, e: engine.New(), out: map[int32][]byte{}}
+	return newRigFor(t, 1000, chunks, changes...)
+}
+
+func newRigFor(t testing.TB, orders uint32, chunks int, changes ...func(*Config)) *rig {
+	r := &rig{t: t, e: engine.New(), out: map[int32][]byte{}, orders: orders}
 	r.mem = make([]byte, rigConns*ControlSize+chunks*ChunkSize)
 	cfg := Config{
 		Engine: r.e, Connections: rigConns,
@@ -49,7 +56,7 @@ func newRig(t testing.TB, chunks int, changes ...func(*Config)) *rig {
 	}
 	r.g = New(cfg)
 	var c engine.Command
-	*c.Rules() = engine.Rules{Header: engine.Header{Kind: engine.KindRules}, Version: 1, MaxOrders: 1000, MaxUsers: 8}
+	*c.Rules() = engine.Rules{Header: engine.Header{Kind: engine.KindRules}, Version: 1, MaxOrders: r.orders, MaxUsers: 8}
 	r.apply(&c)
 	*c.AsInstrument() = engine.Instrument{
 		Header: engine.Header{Kind: engine.KindInstrument}, Symbol: ouch.Symbol("AAPL"),
@@ -546,6 +553,10 @@ func FuzzReceive(f *testing.F) {
 		}
 		r := newRig(t, 16)
 		r.login(1, "BOB", 0)
+		var hint engine.Command
+		if size := r.g.Soon(1, data, &hint); size > len(data) {
+			t.Fatalf("a packet of %d bytes in %d", size, len(data))
+		}
 		r.g.Open(0, netip.Addr{}, 0)
 		r.in(0, data, int(n)+1)
 		r.g.Gone(0)
@@ -558,6 +569,59 @@ func FuzzReceive(f *testing.F) {
 			t.Fatal("an honest session got no answer")
 		}
 	})
+}
+
+// TestSoon: what is said of a packet before its turn is what it then turns out to be, and nothing comes of saying it.
+func TestSoon(t *testing.T) {
+	r := newRig(t, 16)
+	r.g.Open(0, netip.Addr{}, 0)
+	var soon, cmd engine.Command
+	login := loginPacket("ALICE", "KEY", "", 0)
+	if size := r.g.Soon(0, login, &soon); size != len(login) || soon.Kind != 0 || r.g.conns[0].state != fresh {
+		t.Fatalf("a login of %d bytes: %d, %+v", len(login), size, soon.Header)
+	}
+	r.in(0, login, 1<<20)
+	data := orderPacket(7, 'S', 5, 1_000_100, []byte{2, 28, 0})
+	for _, m := range []ouch.Inbound{
+		&ouch.CancelOrder{UserRefNum: 7, Quantity: 3}, &ouch.ModifyOrder{UserRefNum: 7, Side: 'S', Quantity: 2},
+		&ouch.ReplaceOrder{OrigUserRefNum: 7, UserRefNum: 8, Quantity: 9, Price: 1_000_200, TimeInForce: '0', Display: 'Y'},
+		&ouch.AccountQuery{},
+	} {
+		data = soupbin.AppendUnsequenced(data, m.Append(nil))
+	}
+	if size := r.g.Soon(0, data[:10], &soon); size != 0 {
+		t.Errorf("%d bytes of a packet that is not whole", size)
+	}
+	before := r.g.conns[0]
+	for n := 0; len(data) > 0; n++ {
+		said := r.g.Soon(0, data, &soon)
+		if r.g.conns[0] != before {
+			t.Fatalf("packet %d: a hint changed the connection", n)
+		}
+		size, ok := r.g.Receive(0, data, r.now, &cmd)
+		if said != size || !ok {
+			t.Fatalf("packet %d: %d bytes, a command %v, said were %d", n, size, ok, said)
+		}
+		data = data[size:]
+		same := soon.User == cmd.User
+		switch cmd.Kind {
+		case engine.KindEnter:
+			same = same && soon.Kind == cmd.Kind && soon.Instrument == cmd.Instrument && soon.Side == cmd.Side && soon.Enter().Price == cmd.Enter().Price
+		case engine.KindReplace:
+			same = same && soon.Kind == cmd.Kind && soon.Replace().OrigRef == cmd.Replace().OrigRef
+		case engine.KindCancel, engine.KindModify:
+			same = same && soon.Kind == cmd.Kind && soon.Cancel().Ref == cmd.Cancel().Ref
+		default:
+			same = same && soon.Kind == 0
+		}
+		if !same {
+			t.Errorf("packet %d: said was %+v, it is %+v", n, soon, cmd)
+		}
+	}
+	r.g.Receive(0, login[:2], r.now, &cmd) // a piece waits for the rest
+	if size := r.g.Soon(0, orderPacket(9, 'S', 5, 1_000_100, nil), &soon); size != 0 {
+		t.Errorf("%d bytes of a packet that does not begin there", size)
+	}
 }
 
 func BenchmarkOrder(b *testing.B) {
@@ -581,5 +645,76 @@ func BenchmarkOrder(b *testing.B) {
 			b.Fatal("no command")
 		}
 		r.apply(&cmd)
+	}
+}
+
+// BenchmarkDeep is orders and cancels of any live order in a book of 400,000, in received buffers of 64 packets, with hints to
+// the engine as core gives them, and without.
+func BenchmarkDeep(b *testing.B) {
+	const live, levels, buffer, early = 400_000, 20_000, 64, 3
+	for _, hints := range []bool{false, true} {
+		b.Run(fmt.Sprintf("hints=%v", hints), func(b *testing.B) {
+			var r *rig
+			var refs []uint32
+			var ref uint32
+			var cmd, soon engine.Command
+			chance := rand.New(rand.NewPCG(1, 2))
+			price := func() uint64 { return 1_000_000 + 100*uint64(chance.IntN(levels)) }
+			order := orderPacket(1, 'B', 1, 1_000_000, nil)
+			x := ouch.CancelOrder{}
+			cancel := soupbin.AppendUnsequenced(nil, x.Append(nil))
+			enter := func(dst []byte) []byte {
+				ref++
+				refs = append(refs, ref)
+				enc.BigEndian.PutUint32(order[4:], ref)
+				enc.BigEndian.PutUint64(order[21:], price())
+				return append(dst, order...)
+			}
+			fill := func(dst []byte) []byte {
+				for range buffer / 2 {
+					i := chance.IntN(len(refs))
+					enc.BigEndian.PutUint32(cancel[4:], refs[i])
+					refs[i] = refs[len(refs)-1]
+					refs = refs[:len(refs)-1]
+					dst = enter(append(dst, cancel...))
+				}
+				return dst
+			}
+			work := func(data []byte, hints bool) {
+				at, ahead := 0, 0
+				for known := 0; at < len(data); known-- {
+					for hints && known < early && ahead < len(data) {
+						ahead += r.g.Soon(0, data[ahead:], &soon)
+						r.e.Soon(soon.Cells())
+						known++
+					}
+					n, ok := r.g.Receive(0, data[at:], r.now, &cmd)
+					if !ok {
+						b.Fatal("no command")
+					}
+					at += n
+					r.apply(&cmd)
+				}
+			}
+			var data []byte
+			renew := func() {
+				r, ref, refs = newRigFor(b, live+100, 1<<14), 0, refs[:0]
+				r.login(0, "ALICE", 0)
+				for range live {
+					work(enter(data[:0]), false)
+				}
+			}
+			renew()
+			for range b.N {
+				b.StopTimer()
+				if r.g.Free() < ChunkSize*4 {
+					renew()
+				}
+				data = fill(data[:0])
+				b.StartTimer()
+				work(data, hints)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*buffer), "ns/message")
+		})
 	}
 }
