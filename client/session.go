@@ -31,7 +31,9 @@ var ErrNotReady = errors.New("client: not ready")
 // It comes back after a lost connection, tells what was missed, and settles what was sent and not answered: the venue's
 // stream says what became of it, and what the stream does not know never arrived.
 //
-// Recv must be called all the time, by one goroutine: all else depends on it. Commands may come from any.
+// Recv must be called all the time, by one goroutine: all else depends on it. Commands may come from any. With Sequence 1 it tells
+// the day so far first, orders from before this process included, then Ready: from there on commands are taken. State.Ended
+// says that an order is over.
 type Session struct {
 	stream   *Stream
 	options  SessionOptions

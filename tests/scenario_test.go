@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -44,6 +45,51 @@ func TestScenarios(t *testing.T) {
 				}
 				firstDifference(t, want, got)
 			})
+		}
+	}
+}
+
+// TestEveryRuleHasAScenario: each rule of PROTOCOL.md, section 6, is named by a scenario, in its file's name or a comment. The few that
+// no scenario can show have a test.
+func TestEveryRuleHasAScenario(t *testing.T) {
+	tested := map[string][2]string{
+		"9.6":  {"../feed/feed_test.go", "TestOrderOfMessages"}, // the feed
+		"11.2": {"../core/day_test.go", "TestRollTimes"},        // the clock
+		"11.4": {"e2e_days_test.go", "TestEndOfDayByHand"},      // logins
+		"12.3": {"../engine/day_test.go", "TestInstrumentChangesBetweenDays"},
+	}
+	for rule, test := range tested {
+		if text, err := os.ReadFile(test[0]); err != nil || !strings.Contains(string(text), "func "+test[1]+"(") {
+			t.Errorf("rule %s: %s has no %s", rule, test[0], test[1])
+		}
+	}
+	number := regexp.MustCompile(`\b\d+\.\d+\b`)
+	named := map[string]bool{}
+	files, _ := filepath.Glob("scenarios/*.txt")
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines("# " + strings.TrimSuffix(filepath.Base(file), ".txt") + "\n" + string(text)) {
+			if strings.HasPrefix(line, "#") {
+				for _, rule := range number.FindAllString(line, -1) {
+					named[rule] = true
+				}
+			}
+		}
+	}
+	text, err := os.ReadFile("../PROTOCOL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile(`(?m)^\| (\d+\.\d+) \|`).FindAllStringSubmatch(string(text), -1)
+	if len(rows) < 80 {
+		t.Fatalf("PROTOCOL.md has %d rules", len(rows))
+	}
+	for _, row := range rows {
+		if _, elsewhere := tested[row[1]]; elsewhere == named[row[1]] {
+			t.Errorf("rule %s: a scenario is %t, a test elsewhere is %t", row[1], named[row[1]], elsewhere)
 		}
 	}
 }

@@ -306,7 +306,11 @@ class Session(SoupBin):
 
     def recv(self, timeout=None):
         """Returns the next message as a dict with "event" and its fields; None when none came within timeout seconds.
-        Raises Lost (resume), EndOfSession."""
+        Raises Lost (resume), EndOfSession. What the session has told before (with sequence 1 the day so far) comes first.
+
+        event: system, accepted, replaced, executed, canceled, prevented, rejected, modified, restated, broken, requeued, mass
+        cancel, entry disabled, entry enabled; each has ref (but system), time (ns since midnight) and number; prices are wire
+        units, quantities lots, letters and codes those of PROTOCOL.md, section 5."""
         while True:
             message = self._unread.popleft() if self._unread else self._next(timeout)
             if message is None or message["event"] != "query":

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"matcher/replay"
 )
 
 // A mistake of whoever types is answered with its code, in words that are not Go's, and with a command that can be pasted.
@@ -135,5 +137,18 @@ func TestRejectHints(t *testing.T) {
 	}
 	if rows != 0 {
 		t.Errorf("%d rows were not understood", rows)
+	}
+}
+
+// What replaying is held against is named: the journal, or the hashes of another build.
+func TestDivergenceNamesWhatItIsHeldAgainst(t *testing.T) {
+	for field, want := range map[string]string{
+		"state hash":       "replaying seq 2,000 gives another state hash than the journal holds",
+		"output hash of h": "replaying seq 2,000 gives another output hash than h holds",
+	} {
+		var f *fault
+		if asFault(dataFault(&replay.Divergence{Seq: 2000, Field: field}), &f); f.What != want {
+			t.Errorf("got %q, want %q", f.What, want)
+		}
 	}
 }

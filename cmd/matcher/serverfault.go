@@ -209,9 +209,13 @@ func dataFault(err error) *fault {
 	case errors.As(err, &damage):
 		return damageFault(damage)
 	case errors.As(err, &divergence):
+		field, holder, ok := strings.Cut(divergence.Field, " of ") // a file of hashes, of another build
+		if !ok {
+			holder = "the journal"
+		}
 		return &fault{
-			Code: "E3004", What: fmt.Sprintf("replaying seq %s gives another %s than the journal holds", grouped(divergence.Seq), divergence.Field),
-			Why: fmt.Sprintf("the journal has %v, replaying gave %v", divergence.Expected, divergence.Got), Fix: "keep the journal, and report this line with `matcher version`", cause: err,
+			Code: "E3004", What: fmt.Sprintf("replaying seq %s gives another %s than %s holds", grouped(divergence.Seq), field, holder),
+			Why: fmt.Sprintf("%s has %v, replaying gave %v", holder, divergence.Expected, divergence.Got), Fix: "keep the journal, and report this line with `matcher version`", cause: err,
 		}
 	}
 	return nil
