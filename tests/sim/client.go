@@ -26,10 +26,9 @@ type client struct {
 	heard   uint64
 	session [10]byte // of seen; zeros: none yet
 	latest  [10]byte // that it was told of
-	seen    []byte   // messages of the session, end to end
-	ends    []uint32 // where each of them ends
-	next    uint64   // number of the message that comes next on this connection
-	slow    bool     // this connection reads seldom
+	told
+	next uint64 // number of the message that comes next on this connection
+	slow bool   // this connection reads seldom
 
 	unacked []pending
 	bytes   []byte // of those
@@ -43,6 +42,12 @@ type client struct {
 	events  uint64
 }
 
+// told is what a client was told in a session.
+type told struct {
+	seen []byte   // messages, end to end
+	ends []uint32 // where each of them ends
+}
+
 // pending is a message with a UserRefNum that nobody has answered.
 type pending struct {
 	ref  uint32
@@ -52,9 +57,9 @@ type pending struct {
 // inFlight is how many of those a client has at most.
 const inFlight = 64
 
-func newClient(r *run, name string, seed uint64) *client {
+func newClient(r *run, name string, seed uint64, was told) *client {
 	rng := rand.New(rand.NewPCG(seed, 77))
-	return &client{r: r, rng: rng, flow: flow{rng: rng}, name: name}
+	return &client{r: r, rng: rng, flow: flow{rng: rng}, name: name, told: told{was.seen[:0], was.ends[:0]}}
 }
 
 // step lets a client do something.

@@ -57,6 +57,7 @@ type Machine struct {
 	arena  []byte
 	kernel Kernel
 	blocks [][]byte // of files
+	told   [members]told
 }
 
 // Report says what a run did.
@@ -128,6 +129,9 @@ func (m *Machine) Run(o Options) (report Report, err error) {
 	}
 	r.finish()
 	r.w.disk.scrap(m)
+	for i, c := range r.clients {
+		m.told[i] = c.told
+	}
 	return r.report, nil
 }
 
@@ -167,7 +171,7 @@ func newRun(m *Machine, o Options) *run {
 		r.cfg.Feed.To = []string{"sim"}
 	}
 	for i := range members {
-		r.clients = append(r.clients, newClient(r, fmt.Sprint("U", i), o.Seed<<8|uint64(i)))
+		r.clients = append(r.clients, newClient(r, fmt.Sprint("U", i), o.Seed<<8|uint64(i), m.told[i]))
 	}
 	for _, c := range r.clients {
 		c.flow.deep, c.flow.days = deep && !o.Calm, f.Days
