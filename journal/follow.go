@@ -39,9 +39,10 @@ func (r *Reader) Below(limit Position) (*Block, error) {
 	}
 }
 
-// renew looks at the segments once more if the one behind segment i has been begun. False: there is nothing new.
+// renew looks at the segments once more if the one behind segment i has been begun. Those of before the place that the reader
+// has reached may be gone. False: there is nothing new.
 func (r *Reader) renew(i int) bool {
-	f, err := r.fsys.Open(SegmentName(uint32(i) + 2))
+	f, err := r.fsys.Open(SegmentName(r.segments[i].number + 1))
 	if err != nil {
 		return false
 	}
@@ -54,12 +55,14 @@ func (r *Reader) renew(i int) bool {
 	if h.Decode(page) != nil || r.used > i+1 {
 		return false
 	}
-	now, err := Open(r.fsys)
+	now := newReader(r.fsys)
+	err = now.identifyAll(r.segments[r.at.segment].number)
+	_ = now.Close() // it was only read
 	if err != nil {
 		return false // a file may be half made: the next look will tell
 	}
-	_ = now.Close() // it was only read
 	_ = r.Close()
 	r.segments, r.used, r.window = now.segments, now.used, r.window[:0]
+	r.at.segment = 0
 	return true
 }

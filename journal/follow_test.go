@@ -11,9 +11,10 @@ import (
 )
 
 // TestBelow: who reads a journal while it is written gets everything below the limit, nothing else, and each block once: over
-// the ends of segments, with writes that end in any order, and with runs of `more` blocks.
+// the ends of segments, with writes that end in any order, and with runs of `more` blocks; also who began at an anchor, and when
+// segments of before that are gone.
 func TestBelow(t *testing.T) {
-	seed := testSeed(t)
+	seed, gone := testSeed(t), 0
 	for i := range uint64(60) {
 		r := newRig(seed+i, 1+int(i%4), (4+i%9)*BlockUnit, 1, 2, 1, 1, 2)
 		in, err := Open(r.files)
@@ -21,6 +22,7 @@ func TestBelow(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []byte
+		var last Position // of a block
 		read := func(limit Position) {
 			t.Helper()
 			for {
@@ -34,7 +36,7 @@ func TestBelow(t *testing.T) {
 				if end := b.Position + Position(b.Length); end > limit {
 					t.Fatalf("seed %d: a block up to %d, the limit is %d", seed+i, end, limit)
 				}
-				got = append(got, b.Cells...)
+				last, got = b.Position, append(got, b.Cells...)
 				if !bytes.HasPrefix(r.cells, got) {
 					t.Fatalf("seed %d: other cells than were written", seed+i)
 				}
@@ -55,6 +57,15 @@ func TestBelow(t *testing.T) {
 			if i%2 == 0 {
 				read(positionMax) // as in async mode: what is whole
 			}
+			if at := in.End(); i%3 == 0 && turn == 20 && len(got) != 0 && at.Flags&FlagMore == 0 {
+				if in, err = OpenAt(r.files, &Anchor{ID: in.ID(), State: at, Block: last}); err != nil {
+					t.Fatal(err)
+				}
+				for n := uint32(1); n < at.Segment; n++ {
+					delete(r.files, SegmentName(n))
+					gone++
+				}
+			}
 		}
 		r.seal()
 		r.settle()
@@ -62,6 +73,9 @@ func TestBelow(t *testing.T) {
 		if !bytes.Equal(got, r.cells) {
 			t.Fatalf("seed %d: %d cells read, %d written", seed+i, len(got)/CellSize, len(r.cells)/CellSize)
 		}
+	}
+	if gone == 0 {
+		t.Error("no segment was taken away")
 	}
 }
 

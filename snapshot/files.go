@@ -18,11 +18,7 @@ const pointer = "archived"
 // Files returns the files of a journal's directory, and behind them the segments that were archived from it: whoever reads the
 // journal from its birth reads it there. An archive that is not there is as good as empty.
 func Files(dir string) fs.FS {
-	here := os.DirFS(dir)
-	if to := Archived(dir); to != "" {
-		return union{here, os.DirFS(to)}
-	}
-	return here
+	return union{dir, os.DirFS(dir)}
 }
 
 // Archived returns the directory that segments of a journal were archived to, "" if none was.
@@ -56,13 +52,33 @@ func point(dir, to string) error {
 	return errors.Join(os.Rename(path+".new", path), ring.FsyncDir(dir))
 }
 
-// union is two directories as one: what is in both is taken from the first.
-type union struct{ here, there fs.FS }
+// union is the directory of a journal and its archive as one: what is in both is taken from the first. There may be none now and
+// one later, for whoever follows the journal.
+type union struct {
+	dir  string
+	here fs.FS
+}
+
+// there is the archive.
+func (w union) there() fs.FS {
+	if to := Archived(w.dir); to != "" {
+		return os.DirFS(to)
+	}
+	return nothing{}
+}
+
+// nothing is a directory without a file.
+type nothing struct{}
+
+// Open finds nothing.
+func (nothing) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}
 
 func (w union) Open(name string) (fs.File, error) {
 	f, err := w.here.Open(name)
 	if errors.Is(err, fs.ErrNotExist) && strings.HasSuffix(name, ".mj") {
-		if old, failed := w.there.Open(name); failed == nil {
+		if old, failed := w.there().Open(name); failed == nil {
 			return old, nil
 		}
 	}
@@ -75,7 +91,7 @@ func (w union) ReadDir(name string) ([]fs.DirEntry, error) {
 	if err != nil || name != "." {
 		return all, err
 	}
-	old, _ := fs.ReadDir(w.there, ".") // without an archive the segments are missing, and that is said
+	old, _ := fs.ReadDir(w.there(), ".") // without an archive the segments are missing, and that is said
 	for _, e := range old {
 		same := func(x fs.DirEntry) bool { return x.Name() == e.Name() }
 		if strings.HasSuffix(e.Name(), ".mj") && !slices.ContainsFunc(all, same) {

@@ -25,12 +25,15 @@ type trader struct {
 	user, key string
 	addr      string
 	random    *rand.Rand
-	ref       uint32      // last UserRefNum used
-	session   string      // "" before the first login
-	logins    int         // that were accepted
-	fault     error       // something that must never happen
-	open      []asked     // sent, not acknowledged
-	mixed     bool        // it may be refused, shuts itself out now and then, and its session may end: a soak's
+	ref       uint32  // last UserRefNum used
+	session   string  // "" before the first login
+	logins    int     // that were accepted
+	fault     error   // something that must never happen
+	open      []asked // sent, not acknowledged
+	mixed     bool    // it may be refused, shuts itself out now and then, and its session may end: a soak's
+	unsure    bool    // which number is the next, in a session that has just begun
+	base      uint32  // the last number of before this session, and how much was said before any other is answered
+	from      int
 	past      []hearsay   // sessions that are over
 	dead      atomic.Bool // it gives up, whatever is open
 
@@ -92,10 +95,13 @@ func (c *trader) connection(ctx context.Context) bool {
 		c.fault = fmt.Errorf("%s: login for message %d of session %q: %d of %q came", c.user, next, c.session, conn.NextSequence(), conn.Session())
 		return true
 	}
-	if c.session == "" && c.mixed { // the last word of the session before may not have arrived
-		c.ask(conn, &ouch.EnableEntry{UserRefNum: c.ref + 1, Firm: ouch.Firm("")})
-	}
 	c.session = conn.Session()
+	if c.unsure {
+		if !c.learn(conn) {
+			return true
+		}
+		c.ask(conn, &ouch.EnableEntry{UserRefNum: c.ref + 1, Firm: ouch.Firm("")}) // the last word of the session before may not have arrived
+	}
 	for _, a := range c.open { // perhaps they arrived: then they count as sent twice, and nothing comes of it
 		if conn.Send(a.m) != nil {
 			return true
@@ -117,7 +123,7 @@ func (c *trader) over() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.past = append(c.past, hearsay{c.session, c.seen})
-	c.session, c.seen, c.open, c.ref = "", nil, nil, 0
+	c.session, c.seen, c.open, c.ref, c.base, c.from, c.unsure = "", nil, nil, 0, 0, 0, true
 }
 
 // ask sends what must be answered. What cannot be sent is found out by read.
@@ -174,11 +180,16 @@ func (c *trader) read(conn *client.Conn) bool {
 		}
 		c.open = c.open[1:]
 	}
+	c.keep(m.Payload)
+	return true
+}
+
+// keep keeps what was told.
+func (c *trader) keep(message []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.seen = append(c.seen, bytes.Clone(m.Payload))
+	c.seen = append(c.seen, bytes.Clone(message))
 	c.n++
-	return true
 }
 
 // mayRefuse are the codes by which a mixed trader's orders may be refused.

@@ -18,12 +18,15 @@ import (
 	"matcher/wire/ouch"
 )
 
-// soakFaults are the faults of the mixed run. come lets one come, and leaves a server that is ready behind; it returns why the
-// fault cannot be had on this machine, "" if it came.
-var soakFaults = []struct {
+// fault is one kind of them.
+type fault struct {
 	class string
 	come  func(*soak) string
-}{
+}
+
+// soakFaults are the faults of the mixed run. come lets one come, and leaves a server that is ready behind; it returns why the
+// fault cannot be had on this machine, "" if it came.
+var soakFaults = []fault{
 	{"kill -9 under load", (*soak).killed},
 	{"SIGTERM and start", (*soak).restarted},
 	{"kill -9 while a snapshot is taken", (*soak).killedTaking},
@@ -150,11 +153,12 @@ func (c *soak) torn() string   { return c.unwritten(true) }
 func (c *soak) zeroed() string { return c.unwritten(false) }
 
 // unwritten takes the last write away from the journal: some of its sectors, or all from one on, as if the power had failed
-// while it was under way. To be allowed that, it must have been told to nobody: the clients are cut off first, and the write is
-// one that came later.
+// while it was under way. To be allowed that, it must have been told to nobody: clients are cut off and the relay is ended first,
+// and the write is one that came later.
 func (c *soak) unwritten(some bool) string {
 	for range 10 {
 		c.cable.silence(true)
+		c.deaf()
 		told := c.durable()
 		d := c.dial()
 		for start := time.Now(); c.durable() <= told; time.Sleep(time.Millisecond) {
@@ -179,9 +183,14 @@ func (c *soak) unwritten(some bool) string {
 	return ""
 }
 
-// durable is how far the server has told anybody of its journal.
+// durable is how far the server has told anybody of its journal; in `async` mode, where it tells of what is not there yet, how
+// far the journal goes.
 func (c *soak) durable() journal.Position {
 	c.t.Helper()
+	if c.mode == "async" {
+		last, _ := c.last()
+		return last.Position + 1
+	}
 	b, err := os.ReadFile(filepath.Join(c.dir, "durable"))
 	if err != nil || len(b) < 8 {
 		c.t.Fatalf("%v, %d bytes", err, len(b))
@@ -189,28 +198,32 @@ func (c *soak) durable() journal.Position {
 	return journal.Position(enc.LittleEndian.Uint64(b))
 }
 
-// untold spoils the last block of the journal, which nobody was told of: some of the sectors in use hold zeros or anything, or
-// all from one on hold zeros. It returns how many hold anything, or -1 if the block may not be spoilt: a segment behind it
-// promises it.
-func (c *soak) untold(told journal.Position, some bool) (left int) {
+// last returns the last block of the journal, and the segment that is the last one.
+func (c *soak) last() (last journal.BlockHeader, segment *journal.SegmentHeader) {
 	c.t.Helper()
 	r, err := journal.OpenRest(os.DirFS(c.dir)) // older segments may be archived
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	var last journal.BlockHeader
 	for {
 		b, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			break
+			all := r.Segments()
+			return last, &all[len(all)-1]
 		}
 		if err != nil {
 			c.t.Fatal(err)
 		}
 		last = b.BlockHeader
 	}
-	all := r.Segments()
-	h := &all[len(all)-1]
+}
+
+// untold spoils the last block of the journal, which nobody was told of: some of the sectors in use hold zeros or anything, or
+// all from one on hold zeros. It returns how many hold anything, or -1 if the block may not be spoilt: a segment behind it
+// promises it.
+func (c *soak) untold(told journal.Position, some bool) (left int) {
+	c.t.Helper()
+	last, h := c.last()
 	if last.Position < told {
 		c.t.Fatalf("the last block begins at %d, and %d was told", last.Position, told)
 	}
@@ -256,6 +269,9 @@ const sector = 512
 // failing lets the server's durable writes fail from some place of the segment on. It must end, and have answered nothing of
 // what it could not keep.
 func (c *soak) failing() string {
+	if c.mode == "written" {
+		return "in mode written no write is a durable one" // and durable ones are what fails
+	}
 	c.stop()
 	c.bare, c.spoilt = true, 8192+4096*c.random.IntN(100)
 	c.start()
@@ -324,6 +340,7 @@ func (c *soak) says(line string) {
 // journal back.
 func (c *soak) full() string {
 	c.stop()
+	c.deaf()
 	c.alone()
 	at := c.path("small")
 	if err := os.MkdirAll(at, 0o755); err != nil {

@@ -3,6 +3,7 @@ package tests
 import (
 	"bytes"
 	"context"
+	enc "encoding/binary" // binary is the name of the server under test in this package
 	"errors"
 	"flag"
 	"fmt"
@@ -16,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"matcher/engine"
+	"matcher/feed"
 	"matcher/gateway"
 	"matcher/replay"
 	"matcher/snapshot"
@@ -26,10 +29,12 @@ import (
 // A mixed run on the real binary: clients that keep what they were told trade all the time, while one fault after the other
 // comes, in an order drawn from a seed. After each fault the trading pauses, and everything that anybody was told, in this
 // session or one before, is held against the journal executed again, and against what the server tells a client that asks for
-// it once more.
+// it once more; and what a relay has said of the feed, which follows beside it or takes another's place, against the same
+// journal.
 //
 //	e2e_soak_test.go         the run, and what is held after every fault
 //	e2e_soak_faults_test.go  the faults
+//	e2e_soak_relay_test.go   the relay beside the venue
 //	cable_test.go            the network between clients and server
 
 // soakMinutes is how long the faults go on: go test ./tests -run TestSoak -v -timeout 0 -minutes 60, or make soak. Without it
@@ -52,18 +57,38 @@ type soak struct {
 	finish  context.CancelFunc // tells the traders to come to an end
 	running *sync.WaitGroup
 	class   string // of the fault at work
+	mode    string // durability
+	// The relay beside the venue, nil: there is none for now, and what relays before it have said.
+	listener  *listener
+	overheard []hearsay
 }
 
-// tally counts what was tried and what held, fault by fault.
+// retold is what a journal says: what everybody was told in every session, and the public.
+type retold struct {
+	users   map[string]map[string][][]byte
+	public  map[string][][]byte
+	session string // at work
+}
+
+// soakModes are the durabilities, each on venues of its own.
+var soakModes = []string{"sync", "written", "async"}
+
+// soakFew is how many faults come to a venue that is not sync in a run of each fault once.
+const soakFew = 5
+
+// tally counts what was tried and what held, by fault and durability.
 type tally struct {
-	tried, held map[string]int
+	tried, held map[[2]string]int
 	without     map[string]string // why a fault could not be had here
 }
 
 func (n *tally) String() string {
 	text := strings.Builder{}
 	for _, f := range soakFaults {
-		fmt.Fprintf(&text, "\n%-42s tried %5d, held %5d", f.class, n.tried[f.class], n.held[f.class])
+		fmt.Fprintf(&text, "\n%-42s tried, held:", f.class)
+		for _, mode := range soakModes {
+			fmt.Fprintf(&text, "  %s %4d %4d", mode, n.tried[[2]string{f.class, mode}], n.held[[2]string{f.class, mode}])
+		}
 		if why := n.without[f.class]; why != "" {
 			text.WriteString("; not here: " + why)
 		}
@@ -71,16 +96,17 @@ func (n *tally) String() string {
 	return text.String()
 }
 
-// TestSoak is the mixed run. A venue of its own for each seed, so that the seed of a failure leads to it again at once.
+// TestSoak is the mixed run. A venue of its own for each seed and durability, so that the seed of a failure leads to it again
+// at once.
 func TestSoak(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short leaves this to the tests of each fault")
 	}
-	sum := &tally{map[string]int{}, map[string]int{}, map[string]string{}}
+	sum := &tally{map[[2]string]int{}, map[[2]string]int{}, map[string]string{}}
 	start := time.Now()
 	for n := *seed; n == *seed || time.Since(start).Minutes() < *soakMinutes; n++ {
-		if !t.Run(fmt.Sprintf("seed-%d", n), func(t *testing.T) { soaked(t, n, sum) }) && *soakMinutes == 0 {
-			break
+		for _, mode := range soakModes {
+			t.Run(fmt.Sprintf("seed-%d-%s", n, mode), func(t *testing.T) { soaked(t, n, mode, sum) })
 		}
 		if *soakMinutes != 0 {
 			t.Logf("%.0f of %g minutes%s", time.Since(start).Minutes(), *soakMinutes, sum)
@@ -90,19 +116,19 @@ func TestSoak(t *testing.T) {
 }
 
 // soaked lets every fault come to a venue.
-func soaked(t *testing.T, seed uint64, sum *tally) {
+func soaked(t *testing.T, seed uint64, mode string, sum *tally) {
 	dir, err := os.MkdirTemp("", "matcher-soak-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &soak{t: t, random: rand.New(rand.NewPCG(seed, 50)), class: "beginning"}
+	c := &soak{t: t, random: rand.New(rand.NewPCG(seed, uint64(50+slices.Index(soakModes, mode)))), class: "beginning", mode: mode}
 	defer func() {
 		if !t.Failed() {
 			_ = os.RemoveAll(dir) // the servers have ended
 			return
 		}
-		t.Logf("%q did not hold; the journal stays in %s\nagain with: go test ./tests -run '^TestSoak$' -v -timeout 0 -seed %d -minutes %g",
-			c.class, filepath.Join(dir, "data"), seed, min(*soakMinutes, 0.01))
+		t.Logf("%q did not hold; the journal stays in %s\nagain with: go test ./tests -run '^TestSoak$/-%s$' -v -timeout 0 -seed %d -minutes %g",
+			c.class, filepath.Join(dir, "data"), mode, seed, min(*soakMinutes, 0.01))
 	}()
 	c.begin(dir, seed)
 	defer c.end()
@@ -111,25 +137,18 @@ func soaked(t *testing.T, seed uint64, sum *tally) {
 		rounds = soakRounds
 	}
 	for range rounds {
-		for _, i := range c.random.Perm(len(soakFaults)) {
-			f := &soakFaults[i]
-			c.class = f.class
-			c.traded(c.s, c.traders, 100+c.random.IntN(400))
-			if why := f.come(c); why != "" {
-				sum.without[f.class] = why
-				continue
+		for n, i := range c.random.Perm(len(soakFaults)) {
+			if n == soakFew && mode != "sync" && *soakMinutes == 0 {
+				break
 			}
-			sum.tried[f.class]++
-			c.traded(c.s, c.traders, 200)
-			c.hold()
-			if t.Failed() {
+			if c.strike(&soakFaults[i], sum); t.Failed() {
 				return
 			}
-			sum.held[f.class]++
 		}
 	}
 	c.class = "end"
 	c.pause()
+	c.deaf()
 	if left := c.s.stop(patience); left.code != 0 {
 		t.Errorf("exit %d: %s", left.code, left.stderr)
 	}
@@ -139,21 +158,44 @@ func soaked(t *testing.T, seed uint64, sum *tally) {
 	c.usable()
 }
 
+// strike lets a fault come and holds what must hold after it.
+func (c *soak) strike(f *fault, sum *tally) {
+	c.t.Helper()
+	c.class = f.class
+	key := [2]string{f.class, c.mode}
+	c.traded(c.s, c.traders, 100+c.random.IntN(400))
+	if why := f.come(c); why != "" {
+		sum.without[f.class] = why
+		return
+	}
+	sum.tried[key]++
+	if c.listener != nil && c.random.IntN(3) == 0 {
+		c.deaf()
+	}
+	if c.listener == nil {
+		c.listen()
+	}
+	c.traded(c.s, c.traders, 200)
+	c.hold()
+	sum.held[key]++
+}
+
 // begin opens the venue and lets the clients trade.
 func (c *soak) begin(dir string, seed uint64) {
 	users := []string{"ANN", "BEN", "CAT", "DAN"}
 	c.venue = newVenueIn(c.t, dir, "0.01", append(users, "EVE")...)
 	c.dir = c.journal()
-	c.env = append(c.env, "MATCHER_CORE_MAX_ORDERS=200000", "MATCHER_JOURNAL_SNAPSHOT_EVERY=5000", "MATCHER_JOURNAL_ARCHIVE="+c.path("archive"),
+	c.env = append(c.env, "MATCHER_CORE_MAX_ORDERS=200000", "MATCHER_JOURNAL_DURABILITY="+c.mode, "MATCHER_JOURNAL_SNAPSHOT_EVERY=5000", "MATCHER_JOURNAL_ARCHIVE="+c.path("archive"),
 		"MATCHER_SESSION_STALL_TIMEOUT=1s", "MATCHER_SESSION_CLIENT_TIMEOUT=2s", "MATCHER_SESSION_HEARTBEAT=200ms")
 	c.cable = newCable(c.t)
 	for i, user := range users {
 		c.traders = append(c.traders, &trader{
-			user: user, key: c.key(user), addr: c.cable.addr, mixed: true, random: rand.New(rand.NewPCG(seed, uint64(i))),
+			user: user, key: c.key(user), addr: c.cable.addr, mixed: true, unsure: true, random: rand.New(rand.NewPCG(seed, uint64(i))),
 		})
 	}
 	c.start()
 	c.resume()
+	c.listen()
 }
 
 // end ends the clients, whatever has become of the venue.
@@ -237,7 +279,11 @@ func (c *soak) pause() {
 func (c *soak) hold() {
 	c.t.Helper()
 	c.pause()
-	journal := c.retold()
+	now := c.retold()
+	for start := time.Now(); !c.written(now) && time.Since(start) < patience; time.Sleep(5 * time.Millisecond) {
+		now = c.retold() // what was answered need not be in the journal yet
+	}
+	journal := now.users
 	for session, users := range journal {
 		for user, all := range users {
 			if i := slices.IndexFunc(all, ends); i >= 0 && i != len(all)-1 {
@@ -247,12 +293,12 @@ func (c *soak) hold() {
 	}
 	for _, d := range c.traders {
 		for _, s := range d.past {
-			c.prefix(d.user, s, journal)
+			c.prefix(d.user, s, now)
 		}
 		if d.session == "" {
 			continue
 		}
-		c.prefix(d.user, hearsay{d.session, d.seen}, journal)
+		c.prefix(d.user, hearsay{d.session, d.seen}, now)
 		day := c.day(c.s.addr, d.user)
 		all := journal[day.session][d.user]
 		if day.session < d.session || len(day.raw) < len(all) || !slices.EqualFunc(all, day.raw[:len(all)], bytes.Equal) {
@@ -265,6 +311,7 @@ func (c *soak) hold() {
 			c.answered(d, day)
 		}
 	}
+	c.public(now)
 	c.resume()
 }
 
@@ -274,11 +321,22 @@ func ends(message []byte) bool {
 	return e.Decode(message) == nil && e.Event == 'E'
 }
 
+// written says whether the journal has all that was told in the session at work.
+func (c *soak) written(now *retold) bool {
+	return !slices.ContainsFunc(c.traders, func(d *trader) bool {
+		return d.session == now.session && len(d.seen) > len(now.users[d.session][d.user])
+	})
+}
+
 // prefix holds that the messages of a session are what somebody was told: none is missing (I1), none twice or elsewhere (I2).
-func (c *soak) prefix(user string, s hearsay, journal map[string]map[string][][]byte) {
+// In `async` mode the last ones of a session that a crash has ended may be missing.
+func (c *soak) prefix(user string, s hearsay, now *retold) {
 	c.t.Helper()
-	all := journal[s.session][user]
+	all := now.users[s.session][user]
 	for i, m := range s.seen {
+		if i >= len(all) && c.mode == "async" && s.session != now.session {
+			return
+		}
 		if i >= len(all) {
 			c.t.Fatalf("%s: was told %d messages in session %s, the journal has %d", user, len(s.seen), s.session, len(all))
 		}
@@ -291,8 +349,11 @@ func (c *soak) prefix(user string, s hearsay, journal map[string]map[string][][]
 // answered holds that everything a trader has asked in the session at work is answered, in order, once each.
 func (c *soak) answered(d *trader, day stream) {
 	c.t.Helper()
-	last := uint32(0)
+	last := d.base
 	for i, m := range day.raw {
+		if i < d.from {
+			continue // told again, of before the session
+		}
 		ref := answers(m)
 		if ref == 0 {
 			continue
@@ -307,8 +368,8 @@ func (c *soak) answered(d *trader, day stream) {
 }
 
 // retold executes the journal once more from its birth, archived segments included, and returns what everybody was told in
-// every session.
-func (c *soak) retold() map[string]map[string][][]byte {
+// every session, and the public.
+func (c *soak) retold() *retold {
 	c.t.Helper()
 	j, err := replay.Open(snapshot.Files(c.dir))
 	if err != nil {
@@ -316,12 +377,21 @@ func (c *soak) retold() map[string]map[string][][]byte {
 	}
 	defer func() { _ = j.Close() }() // it was only read
 	e := j.Engine()
-	encoder := gateway.NewEncoder(e)
-	all := map[string]map[string][][]byte{}
+	encoder, view := gateway.NewEncoder(e), feed.New(e)
+	now := &retold{users: map[string]map[string][][]byte{}, public: map[string][][]byte{}}
+	said := func(framed []byte) {
+		session := view.Session()
+		for name := trimmed(session[:]); len(framed) != 0; {
+			n := 2 + int(enc.BigEndian.Uint16(framed))
+			now.public[name] = append(now.public[name], framed[2:n])
+			framed = framed[n:]
+		}
+	}
+	j.Before(func(cmd *engine.Command) { said(view.Before(nil, cmd)) })
 	for {
 		cmd, events, err := j.Next()
 		if errors.Is(err, io.EOF) {
-			return all
+			return now
 		}
 		if err != nil {
 			c.t.Fatal(err)
@@ -329,13 +399,15 @@ func (c *soak) retold() map[string]map[string][][]byte {
 		encoder.Command(cmd)
 		day, _ := e.Today()
 		session := trimmed(day.Session[:])
+		now.session = session
+		said(view.Append(nil, cmd, events, true))
 		for i := range events {
 			name := e.Name(events[i].User)
 			user := trimmed(name[:])
-			if all[session] == nil {
-				all[session] = map[string][][]byte{}
+			if now.users[session] == nil {
+				now.users[session] = map[string][][]byte{}
 			}
-			all[session][user] = append(all[session][user], encoder.Packet(nil, cmd, &events[i])[soupbin.HeaderSize:])
+			now.users[session][user] = append(now.users[session][user], encoder.Packet(nil, cmd, &events[i])[soupbin.HeaderSize:])
 		}
 	}
 }

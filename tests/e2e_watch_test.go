@@ -29,12 +29,13 @@ type beside struct {
 
 var servicesLine = regexp.MustCompile(`(?m)^ready: journal .*?((?:, [a-z]+ [0-9.:]+)+)$`)
 
-// relays starts a relay beside the server and waits until it is ready.
-func (v *venue) relays() *beside {
+// relays starts a relay beside the server, with settings of its own, and waits until it is ready.
+func (v *venue) relays(env ...string) *beside {
 	v.t.Helper()
 	b := &beside{addr: map[string]string{}, err: &lines{}, done: make(chan struct{})}
 	b.cmd = v.child(context.Background(), "relay", "-c", v.config)
 	b.cmd.Stderr = b.err
+	b.cmd.Env = append(b.cmd.Env, env...)
 	for _, key := range []string{"REQUESTS", "ITCH", "GLIMPSE", "DROPCOPY", "REFERENCE"} {
 		b.cmd.Env = append(b.cmd.Env, "MATCHER_RELAY_"+key+"=127.0.0.1:0")
 	}
