@@ -104,7 +104,7 @@ func loadSecret(file string, create bool) (secret [32]byte, err error) {
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
 		f.What = fmt.Sprintf("%s may be read by others (mode %04o)", file, mode)
-		f.Fix = "chmod 600 " + quoteAll([]string{file})
+		f.Fix = "chmod 600 " + shellWord(file)
 		return secret, f
 	}
 	if len(data) != len(secret) {
@@ -364,7 +364,7 @@ func changeUsers(file string, change func([]account) ([]account, error)) (err er
 		f := &fault{Code: "E1006", What: lock + " cannot be made: " + reason(err), cause: err}
 		if errors.Is(err, fs.ErrExist) {
 			f.Why = "another 'matcher user' is at work, or one was stopped half way"
-			f.Fix = "rm " + quoteAll([]string{lock})
+			f.Fix = "rm " + shellWord(lock)
 		}
 		return f
 	}

@@ -19,31 +19,13 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// adminWords are the forms of admin.
-const adminWords = "status, kick USER, halt SYMBOL, resume SYMBOL, bust MATCH, cancel [--user U] [--symbol S] [--side B|S] [--order N], or end-of-day [--stop]"
-
 // adminVerb asks something of a running server, as its operator.
 func adminVerb(ctx context.Context, e *env, args []string) error {
 	a := &administration{e: e, fs: newFlags("admin")}
 	a.flags()
-	words, err := parse(a.fs, args, 0, 2)
+	words, err := parseWord(a.fs, args)
 	if err != nil {
 		return err
-	}
-	if len(words) == 0 {
-		return &fault{Code: "E4003", What: "matcher admin needs " + adminWords, Fix: "matcher admin status"}
-	}
-	least := map[string]int{"status": 0, "halt": 1, "resume": 1, "bust": 1, "cancel": 0, "end-of-day": 0, "kick": 1}
-	n, ok := least[words[0]]
-	if !ok {
-		f := &fault{Code: "E4005", What: fmt.Sprintf("matcher admin cannot %q", words[0]), Why: adminWords, Fix: "matcher admin --help"}
-		if near := nearest(words[0], []string{"status", "halt", "resume", "bust", "cancel", "end-of-day", "kick"}); near != "" {
-			f.Why, f.Or = "did you mean "+near+"?", adminWords
-		}
-		return f
-	}
-	if len(words)-1 != n {
-		return &fault{Code: "E4003", What: fmt.Sprintf("matcher admin %s: %s given", words[0], count(len(words)-1, "argument")), Why: adminWords, Fix: "matcher admin --help"}
 	}
 	if a.patience <= 0 {
 		return timeoutFault(a.patience)
@@ -118,8 +100,9 @@ func (a *administration) request(ctx context.Context, words []string) (*deskRequ
 	ask := &deskRequest{Verb: words[0], Reason: a.reason}
 	switch words[0] {
 	case "halt", "resume":
-		if ask.Symbol = words[1]; !symbol(ask.Symbol) {
-			return nil, &fault{Code: "E2005", What: fmt.Sprintf("%q is no symbol", ask.Symbol), Why: "1 to 8 characters out of A-Z, 0-9 and . - _ / + ="}
+		ask.Symbol = words[1]
+		if err := checkSymbol(ask.Symbol); err != nil {
+			return nil, err
 		}
 		if len(a.reason) > 4 || strings.Trim(a.reason, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != "" {
 			return nil, &fault{Code: "E4004", What: fmt.Sprintf("--reason %q cannot be used", a.reason), Why: "up to 4 characters out of A-Z and 0-9", Fix: "--reason T1"}
@@ -157,8 +140,10 @@ func (a *administration) filters(ask *deskRequest) (err error) {
 			return err
 		}
 	}
-	if a.symbol != "" && !symbol(a.symbol) {
-		return &fault{Code: "E2005", What: fmt.Sprintf("%q is no symbol", a.symbol), Why: "1 to 8 characters out of A-Z, 0-9 and . - _ / + ="}
+	if a.symbol != "" {
+		if err := checkSymbol(a.symbol); err != nil {
+			return err
+		}
 	}
 	switch strings.ToUpper(a.side) {
 	case "":
@@ -220,11 +205,11 @@ func (a *administration) fault(ctx context.Context, err error) error {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return &fault{Code: "E5007", What: "no server is at work on the journal " + a.journal, Fix: "matcher serve", Or: "name the directory of its journal: --journal DIR", cause: err}
 	case errors.Is(err, fs.ErrPermission):
-		return &fault{Code: "E1005", What: filepath.Join(a.journal, deskName) + " may not be used", Why: "operators are whoever runs the server", Fix: "ls -l " + quoteAll([]string{filepath.Join(a.journal, deskName)}), cause: err}
+		return &fault{Code: "E1005", What: filepath.Join(a.journal, deskName) + " may not be used", Why: "operators are whoever runs the server", Fix: "ls -l " + shellWord(filepath.Join(a.journal, deskName)), cause: err}
 	case errors.As(err, &network) && network.Timeout():
 		return &fault{Code: "E5005", What: fmt.Sprintf("the server of %s: no answer within %s", a.journal, a.patience), Why: "it may still carry out what it was asked", Fix: "matcher admin status", cause: err}
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return &fault{Code: "E5004", What: "the server of " + a.journal + ": the connection was lost", Why: "the server stopped; its journal says whether it carried out what it was asked", Fix: "matcher journal dump " + quoteAll([]string{a.journal}) + " | tail", cause: err}
+		return &fault{Code: "E5004", What: "the server of " + a.journal + ": the connection was lost", Why: "the server stopped; its journal says whether it carried out what it was asked", Fix: "matcher journal dump " + shellWord(a.journal) + " | tail", cause: err}
 	}
 	return err
 }
@@ -236,7 +221,7 @@ func (a *administration) refused(ask *deskRequest, answer *deskAnswer) error {
 	case "E2009":
 		f.What, f.Why, f.Fix = "the server has no memory left for what this would cause", "stream_memory is used up", "raise core.stream_memory and start again"
 	case "E2010":
-		f.What, f.Fix = fmt.Sprintf("the venue has no instrument %q", ask.Symbol), "matcher journal dump "+quoteAll([]string{a.journal})+" | grep ^instrument"
+		f.What, f.Fix = fmt.Sprintf("the venue has no instrument %q", ask.Symbol), "matcher journal dump "+shellWord(a.journal)+" | grep ^instrument"
 	case "E2011":
 		f.What, f.Fix = fmt.Sprintf("the venue has no user %q", ask.User), "matcher user list"
 	case "E2012":
@@ -290,7 +275,7 @@ func (w *deskAnswer) text(ask *deskRequest) string {
 
 // noTrade is the fault of a match number that nobody was told.
 func noTrade(dir string, match uint64) *fault {
-	return &fault{Code: "E2012", What: fmt.Sprintf("there is no trade %d", match), Fix: "matcher journal dump " + quoteAll([]string{dir}) + " | grep ^fill"}
+	return &fault{Code: "E2012", What: fmt.Sprintf("there is no trade %d", match), Fix: "matcher journal dump " + shellWord(dir) + " | grep ^fill"}
 }
 
 // exists says whether there is a directory of that name, before its absence is told as something else.

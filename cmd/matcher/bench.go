@@ -192,8 +192,8 @@ func (b *bench) unconfigured() error {
 	if b.symbol == "" {
 		b.symbol = "AAPL"
 	}
-	if !symbol(b.symbol) {
-		return &fault{Code: "E2005", What: fmt.Sprintf("%q is no symbol", b.symbol), Why: "1 to 8 characters out of A-Z, 0-9 and . - _ / + ="}
+	if err := checkSymbol(b.symbol); err != nil {
+		return err
 	}
 	tick, err := units(b.tick, b.decimals)
 	if err != nil {

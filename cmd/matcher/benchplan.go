@@ -112,12 +112,8 @@ func readFlowPlan(e *env, file string) (*flowPlan, error) {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		var wrong *replay.FlowError
-		if errors.As(err, &wrong) {
-			return nil, &fault{Code: "E3010", What: fmt.Sprintf("%s:%d:%d: expected %s", file, wrong.Line, wrong.Column, wrong.Expected), cause: err}
-		}
 		if err != nil {
-			return nil, readFault(file, err)
+			return nil, flowFault(file, err)
 		}
 		if line.Verb == replay.Query {
 			continue

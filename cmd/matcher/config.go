@@ -129,7 +129,7 @@ func loadConfig(e *env, file string, flags []entry) (*config, error) {
 	if err != nil {
 		f := &fault{Code: "E4101", What: file + " cannot be read: " + reason(err), cause: err}
 		if errors.Is(err, fs.ErrNotExist) {
-			f.Fix = "matcher init " + quoteAll([]string{filepath.Dir(file)})
+			f.Fix = "matcher init " + shellWord(filepath.Dir(file))
 			f.Or = "name another file with -c"
 		}
 		return nil, f

@@ -290,7 +290,7 @@ func (d *demo) next() error {
 	if exe, err := os.Executable(); err == nil && strings.Contains(exe, "go-build") {
 		self = "go run ./cmd/matcher"
 	}
-	dir := quoteAll([]string{d.keep})
+	dir := shellWord(d.keep)
 	lines := []string{self + " demo --for 3s --keep demo-journal", self + " replay demo-journal --verify", self + " init venue"}
 	if d.keep != "" {
 		lines = []string{self + " replay " + dir + " --verify", self + " journal dump " + dir, self + " init venue"}

@@ -119,7 +119,7 @@ func diffJournals(ctx context.Context, e *env, dirA, dirB string, asJSON bool) e
 	return &fault{
 		Code: "E3004", What: fmt.Sprintf("the journals differ at seq %d, %s: %s", d.Seq, d.Kind, d.Field),
 		Why: fmt.Sprintf("%s has %s\n%s has %s", dirA, d.A, dirB, d.B),
-		Fix: fmt.Sprintf("matcher journal export %s --format csv --from %d --to %d", quoteAll([]string{dirA}), d.Seq, d.Seq),
+		Fix: fmt.Sprintf("matcher journal export %s --format csv --from %d --to %d", shellWord(dirA), d.Seq, d.Seq),
 	}
 }
 

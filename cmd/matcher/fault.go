@@ -82,7 +82,7 @@ func (f *fault) pasteable(args []string) {
 			continue
 		}
 		if slices.Contains([]string{"serve", "relay", "user", "admin"}, words[1]) {
-			*line = command + " -c " + quoteAll([]string{file})
+			*line = command + " -c " + shellWord(file)
 			if rest != "" {
 				*line += "   " + rest
 			}

@@ -69,7 +69,7 @@ func TestNoHost(t *testing.T) {
 // A word's --help has its own flags and those of all words, and no others.
 func TestHelpOfAWord(t *testing.T) {
 	for word, want := range map[string][2]string{ // has, has not
-		"admin halt": {"--reason", "--order"}, "admin cancel": {"--order", "--reason"}, "admin": {"--stop", "=true"},
+		"admin halt": {"--reason", "--order uint"}, "admin cancel": {"--order", "--reason"}, "admin": {"--stop", "=true"},
 		"journal export": {"--format", "--day"}, "journal verify": {"--json", "--yes"}, "watch book": {"--depth", "--dropcopy"},
 	} {
 		o := do(t, 0, append(strings.Fields(word), "--help")...)

@@ -40,24 +40,17 @@ func isFor(fs *pflag.FlagSet, f *pflag.Flag) bool {
 	return any
 }
 
-// wordsOf are the words that a verb takes, as its line of the usage text has them: status, halt, resume of admin.
-func wordsOf(name string) (words []string) {
-	for _, v := range verbs() {
-		for _, word := range strings.FieldsFunc(v.args, func(r rune) bool { return r == ' ' || r == '|' }) {
-			if v.name == name && strings.Trim(word, "abcdefghijklmnopqrstuvwxyz-") == "" && word[0] != '-' {
-				words = append(words, word)
-			}
-		}
-	}
-	return words
-}
-
 // newFlags returns the empty set of flags of a verb ("serve", "user add").
 func newFlags(name string) *pflag.FlagSet {
 	fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	fs.SortFlags = false
 	fs.Usage = func() {}
 	return fs
+}
+
+// configFlag adds the flag that names the configuration.
+func configFlag(fs *pflag.FlagSet) *string {
+	return fs.StringP("config", "c", "", "the configuration (default "+defaultConfig+")")
 }
 
 // parse reads args into fs and returns what is no flag: least to most words. Everything wrong comes back as a fault of
@@ -91,6 +84,85 @@ func parse(fs *pflag.FlagSet, args []string, least, most int) ([]string, error) 
 		}
 	})
 	return words, wrong
+}
+
+// form is one way to call a verb, as its line of the usage text has it: "halt|resume SYMBOL" is two words and an argument.
+type form struct {
+	words       []string
+	least, most int // arguments
+}
+
+// forms are those of a verb's line; what begins with a hyphen is told by its flags.
+func forms(name string) (all []form) {
+	for _, v := range verbs() {
+		if v.name != name {
+			continue
+		}
+		for text := range strings.SplitSeq(v.args, " | ") {
+			text, _, _ = strings.Cut(" "+text, " -")
+			parts := strings.Fields(text)
+			if len(parts) == 0 || strings.Trim(parts[0], "abcdefghijklmnopqrstuvwxyz-|") != "" {
+				continue
+			}
+			f := form{words: strings.Split(parts[0], "|")}
+			for _, arg := range parts[1:] {
+				f.most++
+				if arg[0] != '[' {
+					f.least++
+				}
+			}
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// wordsOf are the words that a verb takes: status, halt, resume of admin.
+func wordsOf(name string) (words []string) {
+	for _, f := range forms(name) {
+		words = append(words, f.words...)
+	}
+	return words
+}
+
+// parseWord is parse for a verb that takes one of several words first.
+func parseWord(fs *pflag.FlagSet, args []string) ([]string, error) {
+	words, err := parse(fs, args, 0, len(args))
+	if err != nil {
+		return nil, err
+	}
+	return words, checkWord(fs.Name(), words)
+}
+
+// checkWord says whether words are one of the forms of a verb.
+func checkWord(name string, words []string) error {
+	usage, help := "", "matcher "+name+" --help"
+	for _, v := range verbs() {
+		if v.name == name {
+			usage = v.args
+		}
+	}
+	if len(words) == 0 {
+		return &fault{Code: "E4003", What: "matcher " + name + " needs a word: " + usage, Fix: help}
+	}
+	for _, f := range forms(name) {
+		n := len(words) - 1
+		switch {
+		case !slices.Contains(f.words, words[0]):
+			continue
+		case n >= f.least && n <= f.most:
+			return nil
+		case n > f.most:
+			return &fault{Code: "E4003", What: fmt.Sprintf("matcher %s %s does not know what to do with %q", name, words[0], words[f.most+1]), Why: usage, Fix: help}
+		}
+		return &fault{Code: "E4003", What: fmt.Sprintf("matcher %s %s needs %s, got %d", name, words[0], count(f.least, "argument"), n), Why: usage, Fix: help}
+	}
+	f := &fault{Code: "E4005", What: fmt.Sprintf("matcher %s has no word %q", name, words[0]), Why: usage, Fix: help}
+	if near := nearest(words[0], wordsOf(name)); near != "" {
+		f.Why, f.Or = "did you mean "+near+"?", help
+		f.Fix = strings.TrimSpace("matcher " + name + " " + near + " " + quoteAll(words[1:]))
+	}
+	return f
 }
 
 // flagFault tells what the parser of flags did not like.
@@ -168,14 +240,19 @@ func count(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
+// shellWord writes a word for a shell.
+func shellWord(w string) string {
+	if w == "" || strings.ContainsAny(w, " \t\n'\"$\\`!*?&|;<>()[]{}~#") {
+		return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+	}
+	return w
+}
+
 // quoteAll joins words for a shell.
 func quoteAll(words []string) string {
 	out := make([]string, len(words))
 	for i, w := range words {
-		out[i] = w
-		if w == "" || strings.ContainsAny(w, " \t\n'\"$\\`!*?&|;<>()[]{}~#") {
-			out[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-		}
+		out[i] = shellWord(w)
 	}
 	return strings.Join(out, " ")
 }

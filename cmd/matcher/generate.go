@@ -42,11 +42,11 @@ func generateVerb(ctx context.Context, e *env, args []string) error {
 			return &fault{Code: "E4004", What: fmt.Sprintf("--%s %v is out of range", r.name, r.is), Why: fmt.Sprintf("at least %v, at most %.0f", r.least, r.most)}
 		}
 	}
-	if len(*symbol) == 0 || len(*symbol) > 8 || strings.ContainsAny(*symbol, " \t#") {
-		return &fault{Code: "E2005", What: fmt.Sprintf("%q is no symbol", *symbol), Why: "a symbol has 1 to 8 characters"}
+	err := checkSymbol(*symbol)
+	if err != nil {
+		return err
 	}
 	c.Symbol = symbolOf(*symbol)
-	var err error
 	if c.Mid, err = units(*mid, 4); err == nil {
 		c.Tick, err = units(*tick, 4)
 	}

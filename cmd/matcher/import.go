@@ -19,23 +19,13 @@ import (
 func importVerb(ctx context.Context, e *env, args []string) (err error) {
 	flags := newFlags("import")
 	out := flags.StringP("output", "o", "-", "file to write the flow to; - is standard output")
-	symbol := flags.String("symbol", "", "LOBSTER: the instrument (default: the file's name up to the first _)")
+	symbol := flags.String("symbol", "", "lobster: the instrument (default: the file's name up to the first _)")
 	times := flags.Bool("times", false, "begin each line with the time it happened, as @NS since midnight")
-	words, err := parse(flags, args, 2, 2)
+	words, err := parseWord(flags, args)
 	if err != nil {
 		return err
 	}
 	format, file := words[0], words[1]
-	if format != "itch" && format != "lobster" && format != "csv" {
-		f := &fault{
-			Code: "E4005", What: fmt.Sprintf("there is no format %q to import", format), Why: "formats are itch, lobster and csv",
-			Fix: "matcher import itch " + quoteAll([]string{file}),
-		}
-		if near := nearest(format, []string{"itch", "lobster", "csv"}); near != "" {
-			f.Fix = "matcher import " + quoteAll(append([]string{near}, args[1:]...))
-		}
-		return f
-	}
 	in, err := openInput(e, file)
 	if err != nil {
 		return err
@@ -132,7 +122,7 @@ func notOver(e *env, in, out string) error {
 	if err != nil || from == nil || !os.SameFile(from, to) {
 		return nil // what cannot be read is told by who reads it
 	}
-	return &fault{Code: "E4007", What: out + " is the input: writing it would destroy what is read", Fix: "-o " + quoteAll([]string{out + ".flow"})}
+	return &fault{Code: "E4007", What: out + " is the input: writing it would destroy what is read", Fix: "-o " + shellWord(out+".flow")}
 }
 
 // writeOutput lets write fill a file that is named on the command line; - is standard output. The file gets its name when

@@ -73,7 +73,7 @@ func TestImportOutput(t *testing.T) {
 
 func TestImportArguments(t *testing.T) {
 	dir := t.TempDir()
-	in(t, do(t, exitUsage, "import", "ich", "x y").stderr, "error E4005: there is no format \"ich\"", "fix   matcher import itch 'x y'\n")
+	in(t, do(t, exitUsage, "import", "ich", "x y").stderr, "error E4005: matcher import has no word \"ich\"", "fix   matcher import itch 'x y'\n")
 	in(t, do(t, exitUsage, "import", "itch").stderr, "error E4003: ")
 	in(t, do(t, exitEnvironment, "import", "itch", dir+"/none").stderr, "error E1006: "+dir+"/none cannot be read")
 	in(t, do(t, exitEnvironment, "import", "itch", "-", "-o", dir+"/none/x").stderr, "error E1006: "+dir+"/none/x cannot be written")

@@ -150,6 +150,14 @@ func symbol(s string) bool {
 	return s != "" && len(s) <= 8 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_/+=") == ""
 }
 
+// checkSymbol is the fault of a word that cannot be a symbol, nil if it can.
+func checkSymbol(s string) error {
+	if symbol(s) {
+		return nil
+	}
+	return &fault{Code: "E2005", What: fmt.Sprintf("%q is no symbol", s), Why: "a symbol has 1 to 8 characters out of A-Z, 0-9 and . - _ / + ="}
+}
+
 func setDecimals(in *core.Instrument, s string) *unfit {
 	var n uint32
 	u := setCount(&n, s, 0, 9)

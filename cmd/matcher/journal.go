@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -36,37 +35,19 @@ func journalVerb(ctx context.Context, e *env, args []string) error {
 	cut := flags.Bool("truncate-tail", false, "repair: cut off a torn tail, which was never acknowledged")
 	restore := flags.Bool("restore-byte", false, "repair: undo the change of a single byte of a block")
 	yes := flags.Bool("yes", false, "repair: do it; without, say what would be done")
-	words, err := parse(flags, args, 1, 3)
+	words, err := parseWord(flags, args)
 	if err != nil {
 		return err
-	}
-	need := map[string]int{"dtype": 1, "diff": 3}[words[0]]
-	if need == 0 {
-		need = 2
-	}
-	verbs := map[string]func(*reading) error{"dump": (*reading).dump, "verify": (*reading).verify, "info": (*reading).info}
-	names := []string{"info", "verify", "dump", "repair", "dtype", "export", "diff"}
-	if !slices.Contains(names, words[0]) {
-		f := &fault{Code: "E4005", What: fmt.Sprintf("matcher journal has no word %q", words[0]), Why: "its words are " + strings.Join(names, ", ")}
-		if near := nearest(words[0], names); near != "" {
-			f.Fix = strings.TrimSpace("matcher journal " + near + " " + quoteAll(words[1:]))
-		}
-		return f
-	}
-	if len(words) != need {
-		return &fault{Code: "E4003", What: fmt.Sprintf("matcher journal %s needs %s, got %d", words[0], count(need-1, "argument"), len(words)-1), Fix: "matcher journal --help"}
 	}
 	if words[0] == "dtype" {
 		return dtypes(e.Stdout)
 	}
 	for _, dir := range words[1:] {
-		if info, err := os.Stat(dir); err != nil {
-			return readFault(dir, err)
-		} else if !info.IsDir() {
-			return &fault{Code: "E3001", What: dir + " is not a journal", Why: "a journal is a directory", Fix: "name the directory that holds 000001.mj"}
+		if err := isJournal(dir); err != nil {
+			return err
 		}
 	}
-	do, dir := verbs[words[0]], words[1]
+	dir := words[1]
 	switch words[0] {
 	case "export":
 		x.dir = dir
@@ -84,7 +65,20 @@ func journalVerb(ctx context.Context, e *env, args []string) error {
 		return journalFault(dir, err)
 	}
 	defer func() { _ = r.Close() }()
+	do := map[string]func(*reading) error{"dump": (*reading).dump, "verify": (*reading).verify, "info": (*reading).info}[words[0]]
 	return do(&reading{ctx: ctx, e: e, dir: dir, journal: r, asJSON: *asJSON, day: *day})
+}
+
+// isJournal says whether a directory can be one, before its absence is told as something else.
+func isJournal(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return readFault(dir, err)
+	}
+	if !info.IsDir() {
+		return &fault{Code: "E3001", What: dir + " is not a journal", Why: "a journal is a directory", Fix: "name the directory that holds 000001.mj"}
+	}
+	return nil
 }
 
 // journalFault explains what is wrong with a journal, or why it cannot be read.
@@ -169,7 +163,7 @@ func (r *reading) dump() (err error) {
 		return err
 	}
 	if !found && r.day != "" {
-		return &fault{Code: "E4005", What: fmt.Sprintf("%s has no trading day %s", r.dir, r.day), Why: "a day is YYMMDD, or a session id", Fix: "matcher journal dump " + quoteAll([]string{r.dir}) + " | grep ^day"}
+		return &fault{Code: "E4005", What: fmt.Sprintf("%s has no trading day %s", r.dir, r.day), Why: "a day is YYMMDD, or a session id", Fix: "matcher journal dump " + shellWord(r.dir) + " | grep ^day"}
 	}
 	if note := tornNote(r.journal.Torn()); note != "" {
 		_, err = fmt.Fprintf(r.e.Stderr, "%s: %s\n", r.dir, note)

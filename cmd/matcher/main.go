@@ -42,7 +42,7 @@ func verbs() []verb {
 		{"init", "DIR", "write a commented configuration and its secret", initVerb},
 		{"check", "-c FILE", "test a configuration and exit", checkVerb},
 		{"user", "add NAME | set NAME | list | revoke NAME", "who may log in", userVerb},
-		{"admin", "status | halt|resume SYMBOL | kick USER | bust MATCH | cancel [FILTER] | end-of-day", "what only an operator may ask of a running server", adminVerb},
+		{"admin", "status | halt|resume SYMBOL | kick USER | bust MATCH | cancel --user|--symbol|--side|--order|--all | end-of-day", "what only an operator may ask of a running server", adminVerb},
 		{"send", "buy|sell QTY SYMBOL PRICE | cancel REF [SIZE] | replace REF QTY PRICE | query | -f FLOW", "send orders and print the answers", sendVerb},
 		{"bench", "[--to ADDR] [--rate N]", "load a server by a clock and measure every answer", benchVerb},
 		{"doctor", "[-c FILE]", "look at this machine: what slows a server down, and what mends it", doctorVerb},

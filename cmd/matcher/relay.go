@@ -75,7 +75,7 @@ func setFeed(c *config, s string) *unfit {
 // relayVerb serves what is missed of the feed, snapshots and drop copies from the journal, beside the server.
 func relayVerb(ctx context.Context, e *env, args []string) error {
 	fs := newFlags("relay")
-	file := fs.StringP("config", "c", "", "the configuration (default "+defaultConfig+")")
+	file := configFlag(fs)
 	if _, err := parse(fs, args, 0, 0); err != nil {
 		return err
 	}

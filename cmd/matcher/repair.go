@@ -28,7 +28,7 @@ type repairing struct {
 
 func (r *repairing) run() error {
 	if r.cut == r.restore {
-		return &fault{Code: "E4003", What: "matcher journal repair: of what?", Why: "--truncate-tail cuts off a torn tail, --restore-byte undoes the change of a single byte", Fix: "matcher journal verify " + quoteAll([]string{r.dir})}
+		return &fault{Code: "E4003", What: "matcher journal repair: of what?", Why: "--truncate-tail cuts off a torn tail, --restore-byte undoes the change of a single byte", Fix: "matcher journal verify " + shellWord(r.dir)}
 	}
 	lock, err := ring.LockDir(r.dir)
 	if errors.Is(err, ring.ErrLocked) {
@@ -225,5 +225,5 @@ func (r *repairing) say(text string) error {
 }
 
 func (r *repairing) fault(err error) error {
-	return &fault{Code: "E1006", What: "the journal " + r.dir + " cannot be repaired: " + reason(err), Fix: "ls -l " + quoteAll([]string{r.dir}), cause: err}
+	return &fault{Code: "E1006", What: "the journal " + r.dir + " cannot be repaired: " + reason(err), Fix: "ls -l " + shellWord(r.dir), cause: err}
 }

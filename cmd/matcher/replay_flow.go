@@ -45,7 +45,7 @@ func (r *replaying) flow(ctx context.Context, in io.Reader) error {
 			break
 		}
 		if err != nil {
-			return r.flowFault(err)
+			return flowFault(r.name, err)
 		}
 		_, told, err := v.Line(line)
 		if err != nil {
@@ -78,17 +78,17 @@ func (r *replaying) flow(ctx context.Context, in io.Reader) error {
 	return err
 }
 
-// flowFault explains what is wrong with a line.
-func (r *replaying) flowFault(err error) error {
+// flowFault explains what is wrong with a line of a flow, or why the flow cannot be read.
+func flowFault(name string, err error) *fault {
 	var wrong *replay.FlowError
 	if !errors.As(err, &wrong) {
-		return readFault(r.name, err)
+		return readFault(name, err)
 	}
 	got := "the line ends"
 	if wrong.Got != "" {
 		got = fmt.Sprintf("there is %q", wrong.Got)
 	}
-	return &fault{Code: "E3010", What: fmt.Sprintf("%s:%d:%d: expected %s", r.name, wrong.Line, wrong.Column, wrong.Expected), Why: got, cause: err}
+	return &fault{Code: "E3010", What: fmt.Sprintf("%s:%d:%d: expected %s", name, wrong.Line, wrong.Column, wrong.Expected), Why: got, cause: err}
 }
 
 // emptyDir makes a directory for a journal, or takes one that is empty.

@@ -33,9 +33,6 @@ type sending struct {
 	answers                 *answers
 }
 
-// sendWords are the forms of send.
-const sendWords = "buy|sell QTY SYMBOL PRICE, cancel REF [SIZE], replace REF QTY PRICE, query, or -f FLOW"
-
 // sendVerb sends one order, or a whole flow, and prints the answers.
 func sendVerb(ctx context.Context, e *env, args []string) error {
 	s := &sending{e: e, fs: newFlags("send")}
@@ -130,8 +127,8 @@ func (s *sending) scale(symbol string) *core.Instrument {
 
 // known is scale for a symbol that must exist if there is a configuration.
 func (s *sending) known(name string) (*core.Instrument, error) {
-	if !symbol(name) {
-		return nil, &fault{Code: "E2005", What: fmt.Sprintf("%q is no symbol", name), Why: "1 to 8 characters out of A-Z, 0-9 and . - _ / + ="}
+	if err := checkSymbol(name); err != nil {
+		return nil, err
 	}
 	if s.config == nil {
 		return s.scale(name), nil

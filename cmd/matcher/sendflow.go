@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"matcher/replay"
@@ -60,19 +61,10 @@ func (r *flowRun) all(ctx context.Context, in io.Reader) error {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		var wrong *replay.FlowError
-		if errors.As(err, &wrong) {
-			got := "the line ends"
-			if wrong.Got != "" {
-				got = fmt.Sprintf("there is %q", wrong.Got)
-			}
-			return &fault{
-				Code: "E3010", What: fmt.Sprintf("%s:%d:%d: expected %s", r.s.flow, wrong.Line, wrong.Column, wrong.Expected),
-				Why: fmt.Sprintf("%s; sent before it: %s", got, count(int(r.commands), "command")), cause: err,
-			}
-		}
 		if err != nil {
-			return readFault(r.s.flow, err)
+			f := flowFault(r.s.flow, err)
+			f.Why = strings.TrimPrefix(f.Why+"; sent before it: "+count(int(r.commands), "command"), "; ")
+			return f
 		}
 		if err := r.send(ctx, line); err != nil {
 			return err

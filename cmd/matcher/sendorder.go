@@ -12,31 +12,20 @@ type builder func(next uint32) ouch.Inbound
 
 // message reads the words.
 func (s *sending) message(words []string) (builder, error) {
-	if len(words) == 0 {
-		return nil, &fault{Code: "E4003", What: "matcher send needs " + sendWords, Fix: "matcher send buy 100 AAPL 187.25 --user ALICE"}
+	if err := checkWord("send", words); err != nil {
+		return nil, err
 	}
-	forms := map[string]struct {
-		least, most int
-		read        func([]string) (builder, error)
-	}{
-		"buy":     {3, 3, func(w []string) (builder, error) { return s.enter(ouch.SideBuy, w) }},
-		"sell":    {3, 3, func(w []string) (builder, error) { return s.enter(ouch.SideSell, w) }},
-		"cancel":  {1, 2, s.cancel},
-		"replace": {3, 3, s.replace},
-		"query":   {0, 0, func([]string) (builder, error) { return nil, nil }},
+	switch word, words := words[0], words[1:]; word {
+	case "buy":
+		return s.enter(ouch.SideBuy, words)
+	case "sell":
+		return s.enter(ouch.SideSell, words)
+	case "cancel":
+		return s.cancel(words)
+	case "replace":
+		return s.replace(words)
 	}
-	form, ok := forms[words[0]]
-	if !ok {
-		f := &fault{Code: "E4005", What: fmt.Sprintf("matcher send cannot %q", words[0]), Why: sendWords, Fix: "matcher send --help"}
-		if near := nearest(words[0], []string{"buy", "sell", "cancel", "replace", "query"}); near != "" {
-			f.Why, f.Or = "did you mean "+near+"?", sendWords
-		}
-		return nil, f
-	}
-	if n := len(words) - 1; n < form.least || n > form.most {
-		return nil, &fault{Code: "E4003", What: fmt.Sprintf("matcher send %s: %s given", words[0], count(n, "argument")), Why: sendWords, Fix: "matcher send --help"}
-	}
-	return form.read(words[1:])
+	return nil, nil // query: only the next UserRefNum is wanted
 }
 
 // enter reads QTY SYMBOL PRICE.

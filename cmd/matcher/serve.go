@@ -18,7 +18,7 @@ import (
 // serveVerb runs the server until it is told to stop (SIGINT, SIGTERM) or has to.
 func serveVerb(ctx context.Context, e *env, args []string) error {
 	fs := newFlags("serve")
-	file := fs.StringP("config", "c", "", "the configuration (default "+defaultConfig+")")
+	file := configFlag(fs)
 	flags := settingFlags(fs)
 	asJSON := fs.Bool("json", false, "print an object when stopped")
 	if _, err := parse(fs, args, 0, 0); err != nil {

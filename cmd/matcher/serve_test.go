@@ -267,9 +267,9 @@ func TestSendUsage(t *testing.T) {
 		code int
 		text string
 	}{
-		{"nothing", nil, nil, 2, "error E4003: matcher send needs buy|sell"},
+		{"nothing", nil, nil, 2, "error E4003: matcher send needs a word: buy|sell"},
 		{"misspelt", []string{"byu", "1", "A", "1"}, nil, 2, "  why   did you mean buy?\n"},
-		{"too few", []string{"buy", "1", "A"}, nil, 2, "error E4003: matcher send buy: 2 arguments given"},
+		{"too few", []string{"buy", "1", "A"}, nil, 2, "error E4003: matcher send buy needs 3 arguments, got 2"},
 		{"no user", []string{"buy", "1", "A", "1"}, key, 2, "error E4003: matcher send needs --user"},
 		{"no key", []string{"buy", "1", "A", "1", "--user", "A"}, nil, 2, "error E4006: no key\n"},
 		{"bad user", []string{"query", "--user", "TOOLONG"}, key, 3, "error E4112: "},

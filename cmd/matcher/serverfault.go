@@ -129,11 +129,11 @@ func diskFault(cfg *core.Config, err error) *fault {
 	var write *core.JournalError
 	switch {
 	case errors.Is(err, ring.ErrLocked):
-		return &fault{Code: "E1003", What: "the journal " + cfg.Journal + " is in use by another server", Fix: "fuser -v " + quoteAll([]string{cfg.Journal + "/lock"}) + "   shows which"}
+		return &fault{Code: "E1003", What: "the journal " + cfg.Journal + " is in use by another server", Fix: "fuser -v " + shellWord(cfg.Journal+"/lock") + "   shows which"}
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return &fault{
 			Code: "E1004", What: "no space for the journal " + cfg.Journal, Why: "a segment of " + sizeText(uint64(cfg.Segment)) + " is laid out before it is used",
-			Fix: "df -h " + quoteAll([]string{cfg.Journal}), Or: "a smaller journal.segment",
+			Fix: "df -h " + shellWord(cfg.Journal), Or: "a smaller journal.segment",
 		}
 	case errors.Is(err, syscall.EFBIG):
 		return &fault{
@@ -193,10 +193,10 @@ func neededMemory(said string, otherwise uint64) uint64 {
 
 func permissionFault(cfg *core.Config, err error) *fault {
 	if p := (*fs.PathError)(nil); errors.As(err, &p) && p.Op == "mkdir" && errors.Is(err, os.ErrNotExist) {
-		return &fault{Code: "E1006", What: "the directory of the journal " + cfg.Journal + " cannot be made: " + last(err), Fix: "mkdir -p " + quoteAll([]string{filepath.Dir(cfg.Journal)})}
+		return &fault{Code: "E1006", What: "the directory of the journal " + cfg.Journal + " cannot be made: " + last(err), Fix: "mkdir -p " + shellWord(filepath.Dir(cfg.Journal))}
 	}
 	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS) {
-		return &fault{Code: "E1005", What: "the journal " + cfg.Journal + " may not be written: " + last(err), Fix: "ls -ld " + quoteAll([]string{cfg.Journal})}
+		return &fault{Code: "E1005", What: "the journal " + cfg.Journal + " may not be written: " + last(err), Fix: "ls -ld " + shellWord(cfg.Journal)}
 	}
 	return nil
 }

@@ -112,7 +112,7 @@ func initVerb(_ context.Context, e *env, args []string) error {
 	file := filepath.Join(dir, defaultConfig)
 	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return &fault{Code: "E4007", What: file + " is there already", Fix: "matcher check -c " + quoteAll([]string{file}), cause: err}
+		return &fault{Code: "E4007", What: file + " is there already", Fix: "matcher check -c " + shellWord(file), cause: err}
 	}
 	undo := func() {
 		_ = os.Remove(file)
@@ -137,7 +137,7 @@ func initVerb(_ context.Context, e *env, args []string) error {
 	}
 	option := ""
 	if dir != "." {
-		option = " -c " + quoteAll([]string{file})
+		option = " -c " + shellWord(file)
 	}
 	say(e, fmt.Sprintf("wrote %s and %s; next:\n  matcher user add ALICE%s\n  matcher serve%s", file, secret, option, option))
 	return nil
@@ -146,7 +146,7 @@ func initVerb(_ context.Context, e *env, args []string) error {
 // checkVerb tests a configuration: its text, the users and the secret. It changes nothing and starts nothing.
 func checkVerb(_ context.Context, e *env, args []string) error {
 	fs := newFlags("check")
-	file := fs.StringP("config", "c", "", "the configuration (default "+defaultConfig+")")
+	file := configFlag(fs)
 	asJSON := fs.Bool("json", false, "print an object")
 	if _, err := parse(fs, args, 0, 0); err != nil {
 		return err

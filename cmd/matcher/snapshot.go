@@ -22,27 +22,17 @@ func snapshotVerb(ctx context.Context, e *env, args []string) error {
 	fs.IntVar(&s.keep, "keep", 2, "create: how many snapshots to keep; older ones are deleted")
 	fs.StringVar(&s.archive, "archive", "", "create: move segments of earlier days that all kept snapshots cover to this directory")
 	fs.BoolVar(&s.asJSON, "json", false, "print JSON, an object a snapshot")
-	words, err := parse(fs, args, 2, 2)
+	words, err := parseWord(fs, args)
 	if err != nil {
 		return err
 	}
-	verbs := map[string]func() error{"create": s.create, "ls": s.ls, "verify": s.verify}
-	do := verbs[words[0]]
-	if do == nil {
-		f := &fault{Code: "E4005", What: fmt.Sprintf("matcher snapshot has no word %q", words[0]), Why: "its words are create, ls and verify"}
-		if near := nearest(words[0], []string{"create", "ls", "verify"}); near != "" {
-			f.Fix = "matcher snapshot " + near + " " + quoteAll(words[1:])
-		}
-		return f
-	}
+	do := map[string]func() error{"create": s.create, "ls": s.ls, "verify": s.verify}[words[0]]
 	if s.keep < 1 {
 		return &fault{Code: "E4004", What: fmt.Sprintf("--keep %d keeps nothing", s.keep), Fix: "--keep 2"}
 	}
 	s.dir = words[1]
-	if info, err := os.Stat(s.dir); err != nil {
-		return readFault(s.dir, err)
-	} else if !info.IsDir() {
-		return &fault{Code: "E3001", What: s.dir + " is not a journal", Why: "a journal is a directory", Fix: "name the directory that holds 000001.mj"}
+	if err := isJournal(s.dir); err != nil {
+		return err
 	}
 	return do()
 }
@@ -112,7 +102,7 @@ func (s *snapshots) create() error {
 func (s *snapshots) list() ([]snapshot.Info, []error) {
 	list, bad := snapshot.List(os.DirFS(s.dir))
 	if len(list)+len(bad) == 0 {
-		say(s.e, s.dir+" has no snapshot; matcher snapshot create "+quoteAll([]string{s.dir})+" takes one")
+		say(s.e, s.dir+" has no snapshot; matcher snapshot create "+shellWord(s.dir)+" takes one")
 	}
 	return list, bad
 }
@@ -153,7 +143,7 @@ func (s *snapshots) verify() error {
 	if len(bad) > 0 {
 		return &fault{
 			Code: "E3020", What: fmt.Sprintf("%s of %d cannot be used", count(len(bad), "snapshot"), len(list)),
-			Why: "a start does without it: it takes an older one, or the journal from its birth", Fix: "matcher snapshot create " + quoteAll([]string{s.dir}),
+			Why: "a start does without it: it takes an older one, or the journal from its birth", Fix: "matcher snapshot create " + shellWord(s.dir),
 		}
 	}
 	return nil
@@ -182,9 +172,9 @@ func (s *snapshots) line(i *snapshot.Info, usable *bool) error {
 func (s *snapshots) fault(err error) error {
 	switch {
 	case errors.Is(err, ring.ErrLocked):
-		return &fault{Code: "E1020", What: "another snapshot of " + s.dir + " is being taken", Fix: "fuser -v " + quoteAll([]string{filepath.Join(s.dir, snapshot.Dir, "lock")}) + "   shows by whom", cause: err}
+		return &fault{Code: "E1020", What: "another snapshot of " + s.dir + " is being taken", Fix: "fuser -v " + shellWord(filepath.Join(s.dir, snapshot.Dir, "lock")) + "   shows by whom", cause: err}
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return &fault{Code: "E1004", What: "no space for a snapshot of " + s.dir, Why: "nothing was changed", Fix: "df -h " + quoteAll([]string{s.dir}), cause: err}
+		return &fault{Code: "E1004", What: "no space for a snapshot of " + s.dir, Why: "nothing was changed", Fix: "df -h " + shellWord(s.dir), cause: err}
 	case errors.Is(err, snapshot.ErrUnusable):
 		return &fault{Code: "E3020", What: "the new " + err.Error(), Why: "it was read again before it got its name, and did not get it", Fix: "keep the journal, and report this line with `matcher version`", cause: err}
 	}

@@ -14,18 +14,13 @@ import (
 // userVerb adds, changes, lists and revokes users.
 func userVerb(_ context.Context, e *env, args []string) error {
 	words := map[string]func(*env, []string) error{"add": userAdd, "set": userSet, "list": userList, "revoke": userRevoke}
-	names := []string{"add", "set", "list", "revoke"}
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
-		_, err := parse(newFlags("user"), args, 1, 1)
+		_, err := parseWord(newFlags("user"), args)
 		return err
 	}
-	do, ok := words[args[0]]
-	if !ok {
-		f := &fault{Code: "E4005", What: fmt.Sprintf("matcher user cannot %q", args[0]), Why: "it can add, set, list or revoke", Fix: "matcher user list"}
-		if near := nearest(args[0], names); near != "" {
-			f.Fix = strings.TrimSpace("matcher user " + near + " " + quoteAll(args[1:]))
-		}
-		return f
+	do := words[args[0]]
+	if do == nil {
+		return checkWord("user", args)
 	}
 	return do(e, args[1:])
 }
@@ -84,7 +79,7 @@ func noUser(name string) *fault {
 
 func userAdd(e *env, args []string) error {
 	fs := newFlags("user add")
-	file := fs.StringP("config", "c", "", "the configuration (default "+defaultConfig+")")
+	file := configFlag(fs)
 	like := accountFlags(fs)
 	keyFile := fs.String("key-file", "", "take the key from this file, - for standard input, instead of making one up")
 	asJSON := fs.Bool("json", false, "print an object")
@@ -144,7 +139,7 @@ func userAdd(e *env, args []string) error {
 	if err != nil {
 		option := ""
 		if *file != "" {
-			option = " -c " + quoteAll([]string{*file})
+			option = " -c " + shellWord(*file)
 		}
 		return &fault{
 			Code: "E1006", What: "the key of " + name + " cannot be printed: " + reason(err), Why: "it is kept nowhere: " + name + " needs another",
@@ -176,7 +171,7 @@ func editUser(e *env, file, word string, edit func(users []account, i int) ([]ac
 // userSet changes what an account is like; its key stays.
 func userSet(e *env, args []string) error {
 	fs := newFlags("user set")
-	file := fs.StringP("config", "c", "", "the configuration (default "+defaultConfig+")")
+	file := configFlag(fs)
 	like := accountFlags(fs)
 	words, err := parse(fs, args, 1, 1)
 	if err != nil {
@@ -196,7 +191,7 @@ func userSet(e *env, args []string) error {
 
 func userList(e *env, args []string) error {
 	fs := newFlags("user list")
-	file := fs.StringP("config", "c", "", "the configuration (default "+defaultConfig+")")
+	file := configFlag(fs)
 	asJSON := fs.Bool("json", false, "print an object per user")
 	if _, err := parse(fs, args, 0, 0); err != nil {
 		return err
@@ -270,7 +265,7 @@ func (a *account) object() accountObject {
 
 func userRevoke(e *env, args []string) error {
 	fs := newFlags("user revoke")
-	file := fs.StringP("config", "c", "", "the configuration (default "+defaultConfig+")")
+	file := configFlag(fs)
 	words, err := parse(fs, args, 1, 1)
 	if err != nil {
 		return err

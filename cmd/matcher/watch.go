@@ -10,7 +10,6 @@ import (
 	"math"
 	"net"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -36,25 +35,15 @@ type watching struct {
 	scales              map[string]*core.Instrument // by symbol
 }
 
-// watchWords are the things that can be watched.
-func watchWords() []string { return []string{"book", "trades", "orders"} }
-
 // watchVerb follows the public feed, or the orders of one user.
 func watchVerb(ctx context.Context, e *env, args []string) error {
 	w := &watching{e: e, fs: newFlags("watch"), scales: map[string]*core.Instrument{}}
 	w.flags()
-	words, err := parse(w.fs, args, 1, 2)
+	words, err := parseWord(w.fs, args)
 	if err != nil {
 		return err
 	}
 	w.what = words[0]
-	if !slices.Contains(watchWords(), w.what) {
-		f := &fault{Code: "E4005", What: fmt.Sprintf("matcher watch does not know %q", w.what), Why: "book, trades or orders", Fix: "matcher watch --help"}
-		if near := nearest(w.what, watchWords()); near != "" {
-			f.Fix = "matcher watch " + near
-		}
-		return f
-	}
 	if len(words) == 2 {
 		w.symbol = words[1]
 	}
@@ -104,7 +93,7 @@ func (w *watching) prepare() (err error) {
 	case w.login.patience <= 0:
 		return timeoutFault(w.login.patience)
 	case w.symbol != "" && !symbol(w.symbol):
-		return &fault{Code: "E2005", What: fmt.Sprintf("%q is no symbol", w.symbol), Why: "1 to 8 characters out of A-Z, 0-9 and . - _ / + ="}
+		return checkSymbol(w.symbol)
 	}
 	if w.dropcopy != "" && w.symbol != "" {
 		return &fault{Code: "E4003", What: "a drop copy cannot be watched by symbol", Why: "executions name an order, and orders are not in it", Fix: "matcher watch orders --dropcopy " + w.dropcopy}
