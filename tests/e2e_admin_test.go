@@ -143,7 +143,7 @@ func TestAdminWrong(t *testing.T) {
 	v.wrong(t, []wrong{
 		{"no word", append([]string{"admin"}, c...), 2, "E4003", "matcher admin needs status"},
 		{"misspelt", append([]string{"admin", "hlat", "AAPL"}, c...), 2, "E4005", "did you mean halt?"},
-		{"of what", append([]string{"admin", "halt"}, c...), 2, "E4003", "0 arguments given"},
+		{"of what", append([]string{"admin", "halt"}, c...), 2, "E4003", "needs 1 argument, got 0"},
 		{"of whom", append([]string{"admin", "cancel"}, c...), 2, "E4003", "--all"},
 		{"of whom and all", append([]string{"admin", "cancel", "--all", "--user", "ALICE"}, c...), 2, "E4004", "--all goes with no other filter"},
 		{"another word's flag", append([]string{"admin", "status", "--user", "ALICE"}, c...), 2, "E4004", "--user is not for matcher admin status"},
