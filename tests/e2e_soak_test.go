@@ -104,8 +104,12 @@ func TestSoak(t *testing.T) {
 	}
 	sum := &tally{map[[2]string]int{}, map[[2]string]int{}, map[string]string{}}
 	start := time.Now()
-	for n := *seed; n == *seed || time.Since(start).Minutes() < *soakMinutes; n++ {
+	over := func() bool { return time.Since(start).Minutes() >= *soakMinutes }
+	for n := *seed; n == *seed || !over(); n++ {
 		for _, mode := range soakModes {
+			if n != *seed && over() {
+				break
+			}
 			t.Run(fmt.Sprintf("seed-%d-%s", n, mode), func(t *testing.T) { soaked(t, n, mode, sum) })
 		}
 		if *soakMinutes != 0 {

@@ -253,7 +253,7 @@ func (d *dayWriter) end() {
 }
 
 // TestLongDay makes the journal of a day with as many snapshots as the server takes by itself but the last, which has just
-// become due, and starts the binary on it. By hand:
+// become due, and starts the binary on it, and a relay beside it; the relay once more without snapshots. By hand:
 //
 //	go test ./tests -run TestLongDay -v -timeout 0 -day 100000000 -day-dir DIR
 func TestLongDay(t *testing.T) {
@@ -288,6 +288,23 @@ func TestLongDay(t *testing.T) {
 		start := time.Now()
 		s := v.serve()
 		t.Logf("ready after %.2f s: %s", time.Since(start).Seconds(), s.ready)
+		v.relayed("from the newest snapshot")
 		s.kill()
 	}
+	s := v.serve()
+	defer s.kill()
+	if err := os.RemoveAll(filepath.Join(v.journal(), snapshot.Dir)); err != nil {
+		t.Fatal(err)
+	}
+	v.relayed("from the birth of the journal")
+}
+
+// relayed times the start of a relay.
+func (v *venue) relayed(from string) {
+	v.t.Helper()
+	start := time.Now()
+	b := v.relays()
+	v.t.Logf("a relay %s: ready after %.2f s %s", from, time.Since(start).Seconds(), b.err)
+	_ = b.cmd.Process.Kill() // it is there
+	<-b.done
 }
