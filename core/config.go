@@ -55,6 +55,7 @@ type Config struct {
 	MaxUsers     uint32
 	MaxSessions  int    // connections at once
 	StreamMemory uint64 // bytes for the day's outbound streams, all users
+	Prefault     uint64 // so many of them are put in place before the venue opens; the rest is touched as it is used
 
 	Feed Feed
 

@@ -30,8 +30,9 @@ func numberOf(tag uint64) int32           { return int32(uint32(tag)) }
 const (
 	lingerClose    = 1_000_000_000 // ns that a peer has to take its last bytes before it is cut off
 	warnEvery      = 1_000_000_000 // ns between two warnings about the same thing
-	receiveBuffers = 1024          // of ring.Config's default size
-	spareBuffers   = 64            // that must be the kernel's before a starved connection receives again
+	receiveBuffers = 1024
+	receiveSize    = 16384
+	spareBuffers   = 64 // that must be the kernel's before a starved connection receives again
 )
 
 // conns is the kernel's side of all connections. A connection's number is an index into all, and the same in the gateway.
@@ -52,6 +53,7 @@ type conn struct {
 	used     bool
 	armed    bool // a receive is under way
 	paused   bool // it is not received from until it holds fewer buffers
+	sips     bool // it floods: it is received from a buffer at a time, until one is not full
 	resting  bool // a Send that waits is under way, of rest bytes
 	rest     uint32
 	leaving  bool   // nothing is read any more; waiting for the peer to close, then for our operations to end
@@ -147,8 +149,12 @@ func (c *conns) accepted(l *loop, done *ring.Completion) {
 }
 
 func (c *conns) arm(l *loop, n int32) {
+	code := ring.Receive
+	if c.all[n].sips {
+		code = ring.ReceiveOnce
+	}
 	c.all[n].armed = true
-	l.ops = append(l.ops, ring.Op{Code: ring.Receive, File: c.all[n].fd, Tag: tag(tagReceive, n)})
+	l.ops = append(l.ops, ring.Op{Code: code, File: c.all[n].fd, Tag: tag(tagReceive, n)})
 }
 
 // received files what came in. Bytes are worked off in order, so the end of a connection waits behind them too.
@@ -165,6 +171,10 @@ func (c *conns) received(l *loop, n int32, done *ring.Completion) {
 		l.gateway.Heard(n, l.mono)
 		c.inbox.put(n, receipt{len: uint32(done.Res), off: done.Off, buffer: done.Buffer, filled: true})
 		c.pause(l, n)
+		if cn.sips && !cn.paused {
+			cn.sips = done.Res == receiveSize
+			cn.paused = cn.sips && c.inbox.queues[n].buffers > fewBuffers
+		}
 		if !cn.armed && !cn.paused {
 			c.arm(l, n)
 		}
@@ -183,13 +193,15 @@ func (c *conns) received(l *loop, n int32, done *ring.Completion) {
 }
 
 // pause stops receiving from a connection that holds more than its share of the buffers: what it sends stays in its socket,
-// and TCP pushes back. One that is to be closed holds none for long.
+// and TCP pushes back. From then on it is received from a buffer at a time, as what it sent is worked off: a Receive takes all
+// that a socket and the peer behind it hold, a megabyte and more, and everybody waits for that. One that is to be closed holds
+// none for long.
 func (c *conns) pause(l *loop, n int32) {
 	cn := &c.all[n]
 	if cn.paused || cn.last != 0 || c.inbox.queues[n].buffers < mostBuffers {
 		return
 	}
-	cn.paused = true
+	cn.paused, cn.sips = true, true
 	if cn.armed {
 		l.ops = append(l.ops, ring.Op{Code: ring.Cancel, File: cn.fd, Tag: tag(tagQuiet, 0)})
 	}

@@ -29,6 +29,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"matcher/engine"
 	"matcher/feed"
@@ -272,6 +273,9 @@ func (l *loop) build(cfg *Config) (*found, error) {
 	l.past.memory = arena[pastOff:][:earlier]
 	if l.feed != nil {
 		l.feed.packets = feed.NewPackets(arena[feedOff:][:feedMemory], feedOff)
+	}
+	for _, memory := range [][]byte{arena[l.files.slots:][:slotCount*slotSize], arena[streamsOff:][:min(cfg.Prefault, streams)]} {
+		l.world.Prefault(uintptr(unsafe.Pointer(unsafe.SliceData(memory))), uintptr(len(memory))) // nobody waits for a page of it
 	}
 	l.engine = engine.New()
 	f, err := l.recovered(cfg, gateway.Config{

@@ -423,3 +423,28 @@ func testStreamMemory(t *testing.T, backend Backend) {
 	}
 	t.Fatal("the memory never filled")
 }
+
+// placed is a machine that writes down which memory is put in place.
+type placed struct {
+	World
+	sizes []uint64
+}
+
+func (w *placed) Prefault(address, size uintptr) {
+	w.sizes = append(w.sizes, uint64(size))
+	w.World.Prefault(address, size)
+}
+
+// TestPrefault: as much stream memory as was asked for is in place before the venue opens, and never more than there is.
+func TestPrefault(t *testing.T) {
+	for _, test := range []struct{ ask, want uint64 }{{0, 0}, {3 << 20, 3 << 20}, {1 << 40, 256 << 20}} {
+		c := config(t)
+		c.Prefault = test.ask
+		w := &placed{World: Machine(&c)}
+		c.World = w
+		stop(t, open(t, c))
+		if len(w.sizes) < 2 || w.sizes[0] != slotCount*slotSize || w.sizes[1] != test.want {
+			t.Errorf("prefault of %d: %d bytes, want the blocks and %d", test.ask, w.sizes, test.want)
+		}
+	}
+}

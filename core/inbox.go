@@ -3,11 +3,12 @@ package core
 // inbox holds what was received and is not worked off yet: a queue for each connection, and the connections that have
 // something, in the order of their turns. Those of which something has come go first, each up to sessionCredit packets in a
 // turn of the loop. What such a go leaves over makes a connection one that has much: those share heavyCredit packets of each
-// turn, and go round, as long as the journal has room to spare. So one that floods delays the others by that, however much it sends and however many do. Bytes of a
-// connection, and its end behind them, stay in order; between connections the journal says what the order was.
+// turn, and go round, as long as the journal has room to spare. So one that floods delays the others by that, however much it
+// sends and however many do. Bytes of a connection, and its end behind them, stay in order; between connections the journal says
+// what the order was.
 //
-// Memory is what the kernel fills: a connection that holds too many buffers is not received from until it holds few, so that
-// a flood fills its own socket and not the buffers of all.
+// Memory is what the kernel fills: a connection that holds too many buffers is not received from until it holds few, and then a
+// buffer at a time (conns.pause), so that a flood fills its own socket and not the buffers of all.
 type inbox struct {
 	receipts []receipt // 0 is none
 	unused   int32     // first of those that hold nothing
@@ -67,6 +68,7 @@ type queue struct {
 
 const (
 	sessionCredit = 128 // packets of one go
+	turnCredit    = 512 // packets of all goes in a turn that answers at once (Async): answers leave, and the next bytes come, in between
 	heavyCredit   = 128 // packets in a turn of all those together that have much
 	loginCredit   = 4   // packets before a login
 	loginsPerTurn = 32  // connections without a login that have a go in a turn: a check of a key costs as much as some orders

@@ -422,3 +422,111 @@ func (k *counted) Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]ri
 	k.most.Store(max(k.most.Load(), k.out))
 	return done, err
 }
+
+// TestFloodIsSipped: from a session that was paused bytes come a buffer at a time, until one is not full.
+func TestFloodIsSipped(t *testing.T) { onEach(t, testFloodIsSipped) }
+
+func testFloodIsSipped(t *testing.T, backend Backend) {
+	k, sips := &dam{}, &sipped{}
+	c := configOn(t, backend)
+	c.kernel = func(arena uint64) (_ Kernel, err error) {
+		sips.Kernel, err = newMachine(&Config{Backend: backend}).Kernel(arena)
+		k.Kernel = sips
+		return k, err
+	}
+	s := open(t, c)
+	loud := flooder(t, s, "U0")
+	k.shut.Store(true)
+	const times = 3 * mostBuffers * receiveSize / 12
+	k.settled(t, send(t, loud, flood(times)))
+	k.shut.Store(false)
+	send(t, loud, append(flood(times), soupbin.AppendUnsequenced(nil, (&ouch.AccountQuery{}).Append(nil))...))
+	answer := make([]byte, soupbin.HeaderSize+ouch.QueryResponseSize)
+	_ = loud.SetReadDeadline(time.Now().Add(30 * time.Second))
+	for range 2 { // what comes after the flood is received as before
+		if _, err := io.ReadFull(loud, answer); err != nil {
+			t.Fatal(err)
+		}
+		send(t, loud, soupbin.AppendUnsequenced(nil, (&ouch.AccountQuery{}).Append(nil)))
+	}
+	stop(t, s)
+	if got := len(cells(t, c.Journal, engine.KindCancel)); got != 2*times {
+		t.Errorf("%d messages of %d", got, 2*times)
+	}
+	if sips.begun == 0 || sips.gulps != 0 || sips.last != ring.Receive {
+		t.Errorf("%d sips, %d of them of more than a buffer, the last receive was of kind %d", sips.begun, sips.gulps, sips.last)
+	}
+}
+
+// sipped is a kernel that looks at how the only connection is received from.
+type sipped struct {
+	Kernel
+	last         ring.Code // Receive or ReceiveOnce
+	begun, gulps int
+}
+
+func (k *sipped) Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]ring.Completion, error) {
+	for i := range ops {
+		if code := ops[i].Code; code == ring.Receive || code == ring.ReceiveOnce {
+			k.last = code
+			if code == ring.ReceiveOnce {
+				k.begun++
+			}
+		}
+	}
+	before, filled := len(done), 0
+	done, err := k.Kernel.Turn(ops, done, w)
+	for _, c := range done[before:] {
+		if c.Filled {
+			filled++
+		}
+	}
+	if k.last == ring.ReceiveOnce && filled > 1 {
+		k.gulps++
+	}
+	return done, err
+}
+
+// TestTurnsAreShort: where answers leave with the turn, a turn ends when many packets are worked off, though more have come; where
+// they wait for the disk, it does not.
+func TestTurnsAreShort(t *testing.T) { onEach(t, testTurnsAreShort) }
+
+func testTurnsAreShort(t *testing.T, backend Backend) {
+	const each = sessionCredit - 1
+	for _, durability := range []Durability{Async, Sync} {
+		k := &dam{}
+		c := configOn(t, backend)
+		c.Durability = durability
+		c.kernel = func(arena uint64) (_ Kernel, err error) {
+			k.Kernel, err = newMachine(&Config{Backend: backend}).Kernel(arena)
+			return k, err
+		}
+		s := open(t, c)
+		var all []net.Conn
+		for i := range 8 {
+			all = append(all, flooder(t, s, c.Users[i].Name))
+		}
+		k.shut.Store(true)
+		n := 0
+		for _, l := range all {
+			n += send(t, l, append(flood(each), soupbin.AppendUnsequenced(nil, (&ouch.AccountQuery{}).Append(nil))...))
+		}
+		k.settled(t, n)
+		k.shut.Store(false)
+		for _, l := range all {
+			_ = l.SetReadDeadline(time.Now().Add(30 * time.Second))
+			if _, err := io.ReadFull(l, make([]byte, soupbin.HeaderSize+ouch.QueryResponseSize)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stop(t, s)
+		turns, most := map[uint64]int{}, 0
+		for _, cmd := range cells(t, c.Journal, engine.KindCancel) {
+			turns[cmd.Time]++
+			most = max(most, turns[cmd.Time])
+		}
+		if short := most < turnCredit+sessionCredit; short != (durability == Async) {
+			t.Errorf("durability %d: %d messages in a turn, %d turns", durability, most, len(turns))
+		}
+	}
+}

@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"math"
 	"sync/atomic"
 	"syscall"
 
@@ -209,13 +210,18 @@ func (l *loop) work() {
 	l.operate()
 	in := &l.conns.inbox
 	logins := loginsPerTurn
-	for n := in.light.n; n > 0; n-- {
+	left := turnCredit
+	if l.cfg.Durability != Async {
+		left = math.MaxInt // a turn is a block: the more is in one, the fewer writes there are
+	}
+	for n := in.light.n; n > 0 && left > 0; n-- {
 		credit, next := sessionCredit, &in.heavy
 		if l.gateway.Unknown(in.light.first()) {
 			credit, next = min(loginCredit, logins), &in.light
 			logins = max(0, logins-1)
 		}
 		done, goOn := l.serve(in.light.first(), credit)
+		left -= done
 		if done != 0 || goOn { // one that could not begin keeps its place
 			in.done(&in.light, next)
 		}

@@ -83,7 +83,7 @@ func (m *machine) Kernel(arena uint64) (Kernel, error) {
 		return m.cfg.kernel(arena)
 	}
 	if m.cfg.Backend != PortableBackend {
-		k, err := ring.NewUring(ring.Config{ReceiveBuffers: receiveBuffers, ArenaSize: arena})
+		k, err := ring.NewUring(ring.Config{ReceiveBuffers: receiveBuffers, ReceiveSize: receiveSize, ArenaSize: arena})
 		if err == nil {
 			return k, nil
 		}
@@ -92,7 +92,7 @@ func (m *machine) Kernel(arena uint64) (Kernel, error) {
 		}
 		m.refused = err
 	}
-	k, err := ring.NewPortable(ring.Config{ReceiveBuffers: receiveBuffers, ArenaSize: arena})
+	k, err := ring.NewPortable(ring.Config{ReceiveBuffers: receiveBuffers, ReceiveSize: receiveSize, ArenaSize: arena})
 	if err != nil {
 		return nil, err // a nil *ring.Portable would be a Kernel
 	}

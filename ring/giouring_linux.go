@@ -245,6 +245,9 @@ func (g *Giouring) prepare(e *giouring.SubmissionQueueEntry, op *Op) {
 	case Receive:
 		e.PrepareRecvMultishot(fd, 0, 0, 0)
 		e.Flags, e.BufIG = sqeBufferSelect, bufferGroup
+	case ReceiveOnce:
+		e.PrepareRecv(fd, 0, 0, 0)
+		e.Flags, e.BufIG = sqeBufferSelect, bufferGroup
 	case Send:
 		e.PrepareSend(fd, addr, op.Len, unix.MSG_WAITALL|unix.MSG_NOSIGNAL)
 	case SendNow: // see Uring.prepare

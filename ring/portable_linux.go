@@ -24,7 +24,7 @@ const (
 //     as the disk takes. No other thread is there to wait for it. Writes come after all other operations of their turn, so
 //     that what is sent does not wait for them, but before a Close given behind them. They are those of Uring (pwritev2(2)
 //     with RWF_DSYNC); for a file that does not take them so, fdatasync(2) follows.
-//   - One Accept, Receive or Read and one Send may be under way on a descriptor. Another one completes with -EBUSY.
+//   - One Accept, Receive, ReceiveOnce or Read and one Send may be under way on a descriptor. Another one completes with -EBUSY.
 //   - A descriptor that is closed by other means than Close is lost sight of, whatever was under way on it.
 //   - The thread is not checked (ErrThread): calling Turn on several at once is undefined.
 //   - Accept makes the listener non-blocking (O_NONBLOCK); Write does not write to pipes; Shutdown is done at once.
@@ -57,7 +57,7 @@ type Portable struct {
 
 // portableFile is what is under way on a descriptor.
 type portableFile struct {
-	in, out       Code // Accept, Receive or Read; Send. 0: nothing
+	in, out       Code // Accept, Receive, ReceiveOnce or Read; Send. 0: nothing
 	registered    bool // with epoll, as far as is known
 	paused        bool // it is on that list
 	ours          bool // the caller has closed it: so must we, when nothing is under way any more

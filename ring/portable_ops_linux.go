@@ -39,7 +39,7 @@ func (p *Portable) begin(op *Op, done []Completion) []Completion {
 	addr, length := p.arenaAddr+uintptr(op.Off), uintptr(op.Len)
 	n, errno := 0, unix.Errno(0)
 	switch op.Code {
-	case Accept, Receive:
+	case Accept, Receive, ReceiveOnce:
 		return p.beginIn(op, done)
 	case Read:
 		n, errno = p.call(unix.SYS_PREAD64, uintptr(op.File), addr, length, uintptr(op.At), 0, 0)
@@ -151,8 +151,8 @@ func (p *Portable) tryIn(fd int32, f *portableFile, toTheEnd bool, done []Comple
 	switch f.in {
 	case Accept:
 		return p.accept(fd, f.inTag, done)
-	case Receive:
-		return p.receive(fd, f.inTag, toTheEnd, done)
+	case Receive, ReceiveOnce:
+		return p.receive(fd, f, toTheEnd, done)
 	}
 	return p.readPipe(fd, f, done)
 }
@@ -177,8 +177,9 @@ func (p *Portable) accept(fd int32, tag uint64, done []Completion) ([]Completion
 }
 
 // receive takes bytes until there are none. Fewer than a buffer holds means that there are none any more: asking again is
-// saved, unless the end of the connection may lie behind them.
-func (p *Portable) receive(fd int32, tag uint64, toTheEnd bool, done []Completion) ([]Completion, next) {
+// saved, unless the end of the connection may lie behind them. A ReceiveOnce has had its bytes with the first.
+func (p *Portable) receive(fd int32, f *portableFile, toTheEnd bool, done []Completion) ([]Completion, next) {
+	tag, more := f.inTag, f.in == Receive
 	for range burst {
 		if len(p.free) == 0 {
 			return p.starve(fd, tag, done)
@@ -194,7 +195,10 @@ func (p *Portable) receive(fd int32, tag uint64, toTheEnd bool, done []Completio
 		}
 		p.free = p.free[:len(p.free)-1]
 		p.held[id] = true
-		done = append(done, Completion{Tag: tag, Res: int32(n), More: true, Filled: true, Buffer: id, Off: off})
+		done = append(done, Completion{Tag: tag, Res: int32(n), More: more, Filled: true, Buffer: id, Off: off})
+		if !more {
+			return done, over
+		}
 		if uint32(n) < p.bufferSize && !toTheEnd {
 			return done, waiting
 		}

@@ -17,6 +17,9 @@ func (u *Uring) prepare(op *Op) {
 	case Receive:
 		s.opcode, s.ioprio = opRecv, receiveMultishot
 		s.flags, s.bufGroup = sqeBufferSelect, bufferGroup
+	case ReceiveOnce:
+		s.opcode = opRecv
+		s.flags, s.bufGroup = sqeBufferSelect, bufferGroup
 	case Send:
 		u.memory(s, op)
 		s.opcode, s.opFlags = opSend, unix.MSG_WAITALL|unix.MSG_NOSIGNAL

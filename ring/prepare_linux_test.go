@@ -18,6 +18,7 @@ func TestPrepare(t *testing.T) {
 	}{
 		{"accept", Op{Code: Accept}, sqe{opcode: 13, ioprio: 1, opFlags: unix.SOCK_CLOEXEC}},
 		{"receive", Op{Code: Receive}, sqe{opcode: 27, ioprio: 2, flags: 32}},
+		{"receive once", Op{Code: ReceiveOnce}, sqe{opcode: 27, flags: 32}},
 		{"send", Op{Code: Send}, sqe{opcode: 26, opFlags: unix.MSG_WAITALL | unix.MSG_NOSIGNAL}},
 		{"send now", Op{Code: SendNow}, sqe{opcode: 26, flags: 64, opFlags: unix.MSG_WAITALL | unix.MSG_NOSIGNAL | unix.MSG_DONTWAIT}},
 		{"write", Op{Code: Write, At: 512}, sqe{opcode: 23, off: 512, opFlags: unix.RWF_DSYNC}},

@@ -52,6 +52,9 @@ const (
 	// Completion. With no buffer left it ends with -ENOBUFS: the bytes stay in the socket, give it again after a Recycle. Now
 	// and then it ends (More false) with bytes: give it again.
 	Receive
+	// ReceiveOnce takes bytes from File into one buffer, once there are some, and has ended with that: More is false (IORING_OP_RECV).
+	// It ends without bytes as Receive does. A Receive takes what comes, however fast; this takes what one asks for.
+	ReceiveOnce
 	// Recycle gives receive buffer Buffer back. It never completes.
 	Recycle
 	// Send sends arena[Off:Off+Len] to File, all of it, waiting as long as that takes (IORING_OP_SEND, MSG_WAITALL). Res is
@@ -101,9 +104,9 @@ type Completion struct {
 	Tag    uint64
 	Res    int32  // >= 0: bytes, or a descriptor (Accept); < 0: -errno
 	More   bool   // Accept, Receive: the operation goes on; false: it has ended and must be given again
-	Filled bool   // Receive: Buffer and Off are set, the bytes are arena[Off:Off+Res]; give the buffer back with Recycle
-	Buffer uint16 // Receive
-	Off    uint64 // Receive: where the bytes lie in the arena
+	Filled bool   // Receive, ReceiveOnce: Buffer and Off are set, the bytes are arena[Off:Off+Res]; give the buffer back with Recycle
+	Buffer uint16 // with Filled
+	Off    uint64 // with Filled: where the bytes lie in the arena
 }
 
 // Wait says how long a turn may last.

@@ -129,6 +129,35 @@ func testSendNowBehindAnOverflow(t *testing.T, d driver) {
 	}
 }
 
+// A ReceiveOnce takes one buffer of what there is, and nothing before it is given again.
+func TestReceiveOnce(t *testing.T) { onEach(t, testReceiveOnce) }
+
+func testReceiveOnce(t *testing.T, d driver) {
+	r := newRig(t, d, ring.Config{ReceiveSize: 64})
+	ours, theirs := r.unixPair()
+	for _, late := range []bool{false, true} { // the bytes are there before it, or come while it waits
+		receive := func(want string) {
+			t.Helper()
+			r.add(ring.Op{Code: ring.ReceiveOnce, File: int32(ours), Tag: 3})
+			if late {
+				r.quiet()
+				write(t, theirs, []byte(want))
+			}
+			done := r.collect(1)
+			if c := done[0]; c.Tag != 3 || c.More || !c.Filled || string(r.bytes(c)) != want {
+				t.Fatalf("late %t: %+v, want %q", late, c, want)
+			}
+		}
+		if !late {
+			write(t, theirs, []byte(strings.Repeat("a", 64)+strings.Repeat("b", 64)+"c"))
+		}
+		receive(strings.Repeat("a", 64))
+		r.quiet()
+		receive(strings.Repeat("b", 64))
+		receive("c")
+	}
+}
+
 func TestTurnOnAnotherThread(t *testing.T) {
 	r := newRig(t, uring, ring.Config{})
 	for _, policy := range []ring.Policy{ring.Adaptive, ring.Block} {

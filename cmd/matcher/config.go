@@ -82,6 +82,7 @@ func serverSettings() []setting {
 		{"core.max_users", false, func(c *config, s string) *unfit { return setCount(&c.core.MaxUsers, s, 1, engine.MaxUsers) }},
 		{"core.max_sessions", false, func(c *config, s string) *unfit { return setCount(&c.core.MaxSessions, s, 1, 65_535) }},
 		{"core.stream_memory", false, func(c *config, s string) *unfit { return setSize(&c.core.StreamMemory, s, 1<<20, 1<<40) }},
+		{"core.prefault", false, func(c *config, s string) *unfit { return setSize(&c.core.Prefault, s, 0, 1<<40) }},
 		{"journal.dir", true, func(c *config, s string) *unfit { return setPath(&c.core.Journal, s) }},
 		{"journal.durability", false, setDurability},
 		{"journal.segment", false, setSegment},

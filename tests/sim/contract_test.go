@@ -106,6 +106,10 @@ func (b *bench) completed(c *ring.Completion) {
 	case op.Code == ring.Accept && c.Res >= 0:
 		b.conns = append(b.conns, c.Res)
 		again()
+	case op.Code == ring.ReceiveOnce && c.Filled:
+		b.say("%s: %q, more %t", name, b.k.Arena()[c.Off:][:c.Res], c.More)
+		b.kept = append(b.kept, c.Buffer)
+		b.recycle()
 	case c.Filled:
 		b.bytes[name] = append(b.bytes[name], b.k.Arena()[c.Off:][:c.Res]...)
 		b.kept = append(b.kept, c.Buffer)
@@ -178,6 +182,23 @@ func scripts() []script {
 			b.op("close", ring.Op{Code: ring.Close, File: fd})
 			b.until(3)
 			b.say("%q", p.read(1))
+		}},
+		{"bytes, once", func(b *bench) {
+			fd, p := b.connect()
+			p.write([]byte("1"))
+			b.op("once", ring.Op{Code: ring.ReceiveOnce, File: fd})
+			b.until(1)
+			p.write([]byte("2"))
+			b.turn(5 * time.Millisecond) // nobody asked
+			b.op("once more", ring.Op{Code: ring.ReceiveOnce, File: fd})
+			b.until(2)
+			b.op("none", ring.Op{Code: ring.ReceiveOnce, File: fd})
+			b.turn(0)
+			b.op("cancel", ring.Op{Code: ring.Cancel, File: fd})
+			b.until(4)
+			p.done()
+			b.op("the end", ring.Op{Code: ring.ReceiveOnce, File: fd})
+			b.until(5)
 		}},
 		{"a reset", func(b *bench) {
 			fd, p := b.connect()
@@ -317,12 +338,12 @@ func scripts() []script {
 		{"nothing is open", func(b *bench) {
 			off, n := b.memory(make([]byte, 4096))
 			for code, name := range map[ring.Code]string{
-				ring.Accept: "accept", ring.Receive: "receive", ring.Send: "send", ring.SendNow: "now", ring.Write: "write",
+				ring.Accept: "accept", ring.Receive: "receive", ring.ReceiveOnce: "once", ring.Send: "send", ring.SendNow: "now", ring.Write: "write",
 				ring.WriteLazy: "lazy", ring.Read: "read", ring.Close: "close", ring.Shutdown: "shutdown",
 			} {
 				b.op(name, ring.Op{Code: code, File: 250, Off: off, Len: n})
 			}
-			b.until(9)
+			b.until(10)
 		}},
 		{"a datagram", func(b *bench) {
 			off, n := b.memory([]byte("packet"))

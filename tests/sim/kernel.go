@@ -42,7 +42,8 @@ type descriptor struct {
 	pipe []byte
 	peer int32 // of a pipe's writing end: the reading one
 
-	in, out       bool // Accept, Receive or Read of a pipe; Send
+	in, out       bool // Accept, Receive, ReceiveOnce or Read of a pipe; Send
+	once          bool // it is a ReceiveOnce
 	inTag, outTag uint64
 	inOff         uint64
 	inLen         uint32
@@ -172,11 +173,11 @@ func (k *Kernel) carryOut(op *ring.Op, done []ring.Completion) []ring.Completion
 		return append(done, ring.Completion{Tag: op.Tag, Res: -int32(syscall.EBADF)})
 	}
 	switch op.Code {
-	case ring.Accept, ring.Receive:
+	case ring.Accept, ring.Receive, ring.ReceiveOnce:
 		if d.in {
 			panic(fmt.Sprintf("sim: two receives on descriptor %d", op.File))
 		}
-		d.in, d.inTag = true, op.Tag
+		d.in, d.inTag, d.once = true, op.Tag, op.Code == ring.ReceiveOnce
 	case ring.Read:
 		return k.read(op, d, done)
 	case ring.Send:
@@ -401,7 +402,7 @@ func (k *Kernel) receive(d *descriptor, done []ring.Completion) []ring.Completio
 		k.held[id] = true
 		off := uint64(id) * uint64(k.size)
 		c.pull(k.arena[off:][:n])
-		d.in = w.rng.IntN(64) != 0
+		d.in = !d.once && w.rng.IntN(64) != 0
 		done = append(done, ring.Completion{Tag: d.inTag, Res: int32(n), More: d.in, Filled: true, Buffer: id, Off: off})
 		if !d.in || w.faults.Chunks && w.rng.IntN(8) == 0 {
 			return done

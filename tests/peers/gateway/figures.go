@@ -55,12 +55,17 @@ type goal struct {
 func (f figures) goals() []goal {
 	const async, sync, floor, net, ratio = "matcher async", "matcher sync", "floor", "net", "%.2f"
 	versus := func(who, what, base string) []float64 { return ratios(f.of(who, what), f.of(base, what)) }
+	within := func(who, what, base string) []float64 { return ratios(f.of(who, what), f.of(who, base)) }
 	return []goal{
 		{"round trip async p50 / floor", versus(async, "rtt p50", floor), true, 1.15, ratio},
 		{"round trip async p99 / floor (where fewer than one in a hundred submits a write)", versus(async, "rtt p99", floor), true, 1.25, ratio},
 		{"round trip async p99 / (floor + the submit of a write)", ratios(f.of(async, "rtt p99"), sums(f.of(floor, "rtt p99"), f.of("disk", "submit"))), true, 1, ratio},
 		{"round trip async p99.9 / floor", versus(async, "rtt p99.9", floor), true, 1.6, ratio},
 		{"round trip sync p50 / (floor + durable write)", ratios(f.of(sync, "rtt p50"), sums(f.of(floor, "rtt p50"), f.of("disk", "rtt p50"))), true, 1.15, ratio},
+		{"p99 of one order beside a flood / quiet", within(async, "flood 1 p99", "flood 0 p99"), true, 2, ratio},
+		{"... of the floor itself", within(floor, "flood 1 p99", "flood 0 p99"), true, 2, ratio},
+		{"p99 of one order beside eight floods / quiet", within(async, "flood 8 p99", "flood 0 p99"), true, 2, ratio},
+		{"... of the floor itself", within(floor, "flood 8 p99", "flood 0 p99"), true, 2, ratio},
 		{"messages/s async 8x16 / floor", versus(async, "8x16", floor), false, 0.70, ratio},
 		{"messages/s async 64x16 / floor", versus(async, "64x16", floor), false, 0.75, ratio},
 		{"messages/s async 64x128 / floor", versus(async, "64x128", floor), false, 0.35, ratio},

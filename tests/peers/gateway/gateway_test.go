@@ -41,6 +41,9 @@ func TestContestants(t *testing.T) {
 		if err != nil || f["orders"] != 200 || f["p50"] <= 0 {
 			t.Errorf("%s: %v, %v", s.name, f, err)
 		}
+		if f, err := r.load("flood", s, 100, 2); err != nil || f["orders"] != 100 {
+			t.Errorf("%s beside floods: %v, %v", s.name, f, err)
+		}
 		if err := r.fill(0, s, "8x16", 8, 16); err != nil {
 			t.Errorf("%s: %v", s.name, err)
 		}

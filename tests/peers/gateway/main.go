@@ -33,6 +33,7 @@ var parts = []struct {
 	run  func(*rig) error
 }{
 	{"rtt", (*rig).rtt},
+	{"flood", (*rig).flood},
 	{"throughput", (*rig).throughput},
 	{"open", (*rig).open},
 	{"calls", (*rig).calls},
@@ -56,7 +57,7 @@ func run() (err error) {
 	flag.IntVar(&r.clientCPU, "client-cpu", 0, "cpu of the load")
 	flag.IntVar(&r.serverCPU, "server-cpu", runtime.NumCPU()-1, "cpu of the servers")
 	flag.StringVar(&r.dir, "dir", "", "`directory` on the disk of the journals (default the temporary one)")
-	only := flag.String("only", "", "`names` of parts, with commas: rtt, throughput, open, calls, scale; all if empty")
+	only := flag.String("only", "", "`names` of parts, with commas: rtt, flood, throughput, open, calls, scale; all if empty")
 	flag.Parse()
 	if *net {
 		return serveNet()

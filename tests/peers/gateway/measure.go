@@ -92,6 +92,31 @@ func (r *rig) rtt() error {
 	return nil
 }
 
+// flood has one order in flight while other sessions send all that their sockets take: cancels of orders that never were, which
+// nobody answers. The floor says how much of it is the machine's: the flood goes through the kernel on the same two cpus.
+func (r *rig) flood() error {
+	for round := range r.rounds {
+		for _, start := range r.contestants()[:2] {
+			s, err := start()
+			if err != nil {
+				return err
+			}
+			for _, floods := range []int{0, 1, 8} {
+				f, err := r.load("flood", s, r.orders/4, floods)
+				if err != nil {
+					return err
+				}
+				r.figures.add(s.name, fmt.Sprintf("flood %d p99", floods), f["p99"])
+				r.tell(round, s.name, "flood", fmt.Sprintf("%d floods: p50 %.1f p99 %.1f p99.9 %.1f us", floods, f["p50"], f["p99"], f["p99.9"]))
+			}
+			if _, err := s.stop(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func (r *rig) diskWrites() int { return max(200, r.orders/20) }
 
 // throughput has all sessions keep their windows full. What the core's thread does beside is read around each run.

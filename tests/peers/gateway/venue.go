@@ -24,6 +24,9 @@ import (
 const (
 	prefix = "G" // users are G00000, G00001, ...
 	key    = "KEY"
+
+	// prefault is stream memory that is in place, as all of the floor's is: more than a run has answers.
+	prefault = "512MiB"
 )
 
 // server is one contestant at work, on a cpu of its own.
@@ -150,7 +153,8 @@ func (r *rig) matcher(durability string, users int) (*server, error) {
 	env := []string{
 		"GODEBUG=gctrace=1", "MATCHER_LISTEN=127.0.0.1:0", "MATCHER_CORE_CPU=" + strconv.Itoa(r.serverCPU), "MATCHER_CORE_WAIT=spin",
 		"MATCHER_JOURNAL_DURABILITY=" + durability, "MATCHER_CORE_MAX_USERS=" + room, "MATCHER_CORE_MAX_SESSIONS=" + room,
-		"MATCHER_CORE_MAX_ORDERS=200000", "MATCHER_CORE_STREAM_MEMORY=12GiB", "MATCHER_SESSION_LOGIN_TIMEOUT=1m", "MATCHER_SESSION_CLIENT_TIMEOUT=1m",
+		"MATCHER_CORE_MAX_ORDERS=200000", "MATCHER_CORE_STREAM_MEMORY=12GiB", "MATCHER_CORE_PREFAULT=" + prefault,
+		"MATCHER_JOURNAL_SNAPSHOT_EVERY=0", "MATCHER_SESSION_LOGIN_TIMEOUT=1m", "MATCHER_SESSION_CLIENT_TIMEOUT=1m",
 	}
 	s, err := r.start("matcher "+durability, "ready: listen", env, r.binary, "serve", "-c", filepath.Join(dir, "matcher.toml"), "--json")
 	if err != nil {

@@ -83,6 +83,7 @@ static int handle(conn *c, const uint8_t *p, unsigned size) {
     return 0;
   }
   if (m[0] == 'X' && n >= CANCEL) {
+    if (!c->lots[get32(m + 1) % KEEP]) return 0; // no such order: it has no answer
     if (!(o = answer(c, 'S', CANCELED))) return 1;
     o[0] = 'C', put64(o + 1, stamp), memcpy(o + 9, m + 1, 4), put32(o + 13, c->lots[get32(m + 1) % KEEP]), o[17] = 'U', cancels++;
     return 0;
@@ -126,7 +127,7 @@ static void opened(int fd) {
   if (!c) {
     if (!(c = all[fd] = calloc(1, sizeof *c)) || !(c->out = malloc(OUT))) die("memory");
   }
-  c->fd = fd, c->dead = c->have = 0, c->len = c->sent = 0, c->next = 1;
+  c->fd = fd, c->dead = c->have = 0, c->len = c->sent = 0, c->next = 1, memset(c->lots, 0, sizeof c->lots);
   int one = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   receive_on(fd);

@@ -4,6 +4,7 @@
 //
 //   load rtt  PORT CPU PREFIX KEY ORDERS IDLE             one order in flight on one session
 //   load tput PORT CPU PREFIX KEY SESSIONS WINDOW MS IDLE
+//   load flood PORT CPU PREFIX KEY ORDERS FLOODS          the same as rtt, while others send all that their sockets take
 //
 // Users are PREFIX00000, ...; IDLE more of them log in and stay silent. One line of figures goes to stdout: microseconds from
 // an order's write to its Accepted, orders and seconds.
@@ -131,13 +132,31 @@ static void report(int64_t ns) {
          hist_us(&trips, .999));
 }
 
-static void rtt(uint64_t orders) {
+// harm gives each flooding session's socket as much as it takes: cancels of an order that never was, which nobody answers. It is
+// done right before each order, so an order always finds what a flood has sent before it, and the load's own cpu is no part of
+// the figure.
+static void harm(int floods) {
+  static uint8_t bytes[4096 * (SOUP + CANCEL)];
+  if (!bytes[1]) {
+    put32(cancel + SOUP + 1, 1);
+    for (unsigned i = 0; i < sizeof bytes; i += sizeof cancel) memcpy(bytes + i, cancel, sizeof cancel);
+  }
+  for (int i = 1; i <= floods; i++) {
+    session *s = all[i];
+    ssize_t n = send(s->fd, bytes + s->out, sizeof bytes - s->out, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n < 0 && errno != EAGAIN && errno != EINTR) die("send");
+    s->out = (unsigned)((s->out + (n > 0 ? (size_t)n : 0)) % sizeof bytes);
+  }
+}
+
+static void rtt(uint64_t orders, int floods) {
   session *s = all[0];
   uint64_t warm = orders / 10 + 500;
   int64_t start = 0, begun;
   closing = 1; // one at a time
   for (uint64_t i = 0; i < orders + warm; i++) {
     if (i == warm) counting = 1, start = now_ns();
+    harm(floods);
     enter(s, begun = now_ns());
     flush(s);
     for (uint64_t polls = 0; s->accepted != s->next - 1; polls++)
@@ -182,7 +201,7 @@ static void tput(int sessions, unsigned window, int64_t ms) {
 }
 
 int main(int argc, char **argv) {
-  int is_rtt = argc == 8 && !strcmp(argv[1], "rtt"), is_tput = argc == 10 && !strcmp(argv[1], "tput");
+  int is_flood = argc == 8 && !strcmp(argv[1], "flood"), is_rtt = is_flood || (argc == 8 && !strcmp(argv[1], "rtt")), is_tput = argc == 10 && !strcmp(argv[1], "tput");
   if (!is_rtt && !is_tput) return fprintf(stderr, "usage: see load.c\n"), 2;
   int sessions = is_rtt ? 1 : atoi(argv[6]), idle = atoi(argv[is_rtt ? 7 : 9]);
   unsigned window = is_rtt ? 1 : (unsigned)atoi(argv[7]);
@@ -194,7 +213,7 @@ int main(int argc, char **argv) {
   pin(atoi(argv[3]));
   if (!(all = calloc((size_t)(sessions + idle), sizeof *all))) die("memory");
   for (int i = 0; i < sessions + idle; i++) all[i] = login(atoi(argv[2]), argv[4], argv[5], i, i < sessions ? window : 0);
-  if (is_rtt) rtt(strtoul(argv[6], 0, 10));
+  if (is_rtt) rtt(strtoul(argv[6], 0, 10), is_flood ? idle : 0);
   else tput(sessions, window, atol(argv[8]));
   return 0;
 }
