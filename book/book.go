@@ -19,6 +19,10 @@
 // removing one never looks up a price. There is no window around the touch, and so no price at which an order costs more than
 // at another.
 //
+// Orders, queues, blocks and pages are found by their numbers from where their arrays begin (memory), without a check of
+// bounds: these numbers come from the book itself, and Audit holds them to be right. What a caller says is checked at the door,
+// except that a slot is one of this Orders.
+//
 // # Memory
 //
 // An order takes 64 bytes, half of which are the caller's (Data), a block of 64 prices 1,040, a page 280. The worst order,
@@ -29,6 +33,8 @@
 // Reserved memory that is never used is never touched.
 package book
 
+import "unsafe"
+
 // Config says how to make a Book.
 type Config struct {
 	Orders   *Orders
@@ -37,73 +43,88 @@ type Config struct {
 
 // Book is the resting orders of one instrument. It is used by one goroutine.
 type Book struct {
-	ladders [4]ladder // by side, then class
-	orders  *Orders
-	hash    uint64 // of queued orders
-	waiting uint64 // of parked ones
+	memory          // as of orders
+	hash    uint64  // of queued orders
+	waiting uint64  // of parked ones
+	orders  *Orders // what follows is rare
+	highest Price   // MaxPrice
+	sides   [2]twoLadders
 }
 
 // New makes an empty book whose orders will lie in cfg.Orders. It costs a directory of 4 bytes per 4,096 ticks for each
 // side and class.
 func New(cfg Config) *Book {
-	if cfg.MaxPrice < 1 || uint32(cfg.MaxPrice) == none {
+	if cfg.MaxPrice < 1 || uint32(cfg.MaxPrice) == ^uint32(0) {
 		panic("book: MaxPrice out of range")
 	}
-	b := &Book{orders: cfg.Orders}
-	for i := range b.ladders {
-		b.ladders[i] = newLadder(cfg.Orders, Side(i>>1), cfg.MaxPrice)
+	b := &Book{orders: cfg.Orders, highest: cfg.MaxPrice}
+	for i := range uint8(ladders) {
+		*b.ladderAt(i) = newLadder(cfg.Orders, Side(i>>1), cfg.MaxPrice)
 	}
-	cfg.Orders.reserve(len(b.ladders), int(cfg.MaxPrice>>blockBits+1), int(cfg.MaxPrice>>pageBits+1))
+	cfg.Orders.books = append(cfg.Orders.books, b)
+	cfg.Orders.reserve(ladders, int(cfg.MaxPrice>>blockBits+1), int(cfg.MaxPrice>>pageBits+1))
 	return b
 }
 
-// ladder panics, by the bounds of the array, if there is no such side.
-func (b *Book) ladder(s Side, c Class) *ladder { return &b.ladders[s<<1|Side(c)] }
+// ladder panics, by the bounds of the arrays, if there is no such side or class.
+func (b *Book) ladder(s Side, c Class) *ladder { return &b.sides[s][c] }
+
+// ladderAt returns the ladder of node.ladder.
+func (b *Book) ladderAt(i uint8) *ladder {
+	return (*ladder)(unsafe.Add(unsafe.Pointer(&b.sides), uintptr(i)*unsafe.Sizeof(ladder{})))
+}
 
 // Resting is an order that comes to rest.
 type Resting struct {
-	Side   Side
-	Class  Class
-	Price  Price  // 1 to MaxPrice
-	Qty    Qty    // at least 1
-	Weight uint64 // its factor in Hash
+	Side  Side
+	Class Class
+	Price Price // 1 to MaxPrice
+	Qty   Qty   // at least 1
 }
 
-// Add puts the order at the back of its queue. The slot must be taken and in no book.
-func (b *Book) Add(s Slot, r Resting) {
-	o := b.orders
-	n := &o.nodes[s]
-	l := b.ladder(r.Side, r.Class)
-	if n.state != taken || r.Qty == 0 || r.Price-1 >= l.highest || r.Class > Hidden {
+// Add puts the order at the back of its queue. The slot must be taken and in no book. Weight is its factor in Hash.
+func (b *Book) Add(s Slot, r Resting, weight uint64) {
+	n := b.node(uint32(s))
+	if n.state != taken || r.Qty == 0 || r.Price-1 >= b.highest || uint8(r.Side)|uint8(r.Class) > 1 {
 		panic("book: Add of a slot that is not taken, or of an order outside the book")
 	}
+	which := uint8(r.Side)*2 + uint8(r.Class)
+	l := b.ladderAt(which)
 	key := l.key(r.Price)
-	at := o.pages[l.directory[key>>pageBits]].blocks[key>>blockBits%blockSize] // block, then queue; page 0 has no blocks
+	at := b.blockOf(l.pageOf(key), key)
 	if at == 0 {
-		l.extend(key)
-		b.Add(s, r) // what has to outlive a call is kept in memory all the way
-		return
+		b.addFar(s, r, weight)
+		return // nothing outlives a call, so nothing is kept in memory for it
 	}
-	at = at<<blockBits | key%blockSize
-	q := &o.queues[at]
+	at |= key % blockSize
+	q := b.queue(at)
+	tail := q.tail
 	// Field by field: a literal would be built on the stack and copied in wider pieces than it was written in, which stalls.
-	n.next, n.prev, n.queue, n.leaves, n.weight = 0, q.tail, at, r.Qty, r.Weight
-	n.price, n.side, n.class, n.state = r.Price, r.Side, r.Class, queued
-	if q.tail != 0 {
-		o.nodes[q.tail].next = uint32(s)
-	} else {
-		q.head = uint32(s)
-		l.mark(key, at)
-	}
+	n.next, n.prev, n.queue, n.leaves, n.weight = 0, tail, at, r.Qty, weight
+	n.price, n.ladder, n.state = r.Price, which, queued
 	q.tail = uint32(s)
 	q.total += uint64(r.Qty)
-	b.hash += r.Weight * uint64(r.Qty)
+	b.hash += weight * uint64(r.Qty)
+	if tail != 0 {
+		b.node(tail).next = uint32(s)
+		return
+	}
+	q.head = uint32(s)
+	b.mark(l, key, at)
+}
+
+// addFar is Add of an order whose block of prices is not there.
+//
+//go:noinline
+func (b *Book) addFar(s Slot, r Resting, weight uint64) {
+	l := b.ladder(r.Side, r.Class)
+	b.extend(l, l.key(r.Price))
+	b.Add(s, r, weight)
 }
 
 // Reduce takes n off the order, which keeps its place. n is below its leaves.
 func (b *Book) Reduce(s Slot, n Qty) {
-	o := b.orders
-	d := &o.nodes[s]
+	d := b.node(uint32(s))
 	if d.state < queued || n >= d.leaves {
 		panic("book: Reduce of an order that is in no book, or to nothing")
 	}
@@ -112,27 +133,26 @@ func (b *Book) Reduce(s Slot, n Qty) {
 		b.waiting -= d.weight * uint64(n)
 		return
 	}
-	o.queues[d.queue].total -= uint64(n)
+	b.queue(d.queue).total -= uint64(n)
 	b.hash -= d.weight * uint64(n)
 }
 
 // Remove takes the order out of the book. Its slot stays taken.
 func (b *Book) Remove(s Slot) {
-	o := b.orders
-	n := &o.nodes[s]
+	n := b.node(uint32(s))
 	if n.state != queued {
 		b.unpark(n)
 		return
 	}
 	n.state = taken
-	q := &o.queues[n.queue]
+	q := b.queue(n.queue)
 	q.total -= uint64(n.leaves)
 	b.hash -= n.weight * uint64(n.leaves)
 	// No branch depends on where in its queue the order stands: nobody can predict that, and the guess is settled only when
 	// the order's cache line has come. At the ends the neighbour is node 0, which nobody reads.
 	next, prev := n.next, n.prev
-	o.nodes[next].prev = prev
-	o.nodes[prev].next = next
+	b.node(next).prev = prev
+	b.node(prev).next = next
 	head, tail := q.head, q.tail
 	if prev == 0 {
 		head = next
@@ -142,14 +162,14 @@ func (b *Book) Remove(s Slot) {
 	}
 	q.head, q.tail = head, tail
 	if head == 0 {
-		b.ladder(n.side, n.class).drop(n.queue)
+		b.drop(b.ladderAt(n.ladder), n.queue)
 	}
 }
 
 // Execute takes n, at most its leaves, off the order at a trade and returns what is left. An order of which nothing is left
 // leaves the book; its slot stays taken.
 func (b *Book) Execute(s Slot, n Qty) Qty {
-	d := &b.orders.nodes[s]
+	d := b.node(uint32(s))
 	left := d.leaves - n
 	if left != 0 {
 		b.Reduce(s, n)
@@ -162,13 +182,13 @@ func (b *Book) Execute(s Slot, n Qty) Qty {
 
 // Park counts an order in the hash and in Leaves without putting it in a queue: it is live, but Match never meets it. The
 // slot must be taken and in no book. Reduce, Remove, Execute and Reweigh take it as any other.
-func (b *Book) Park(s Slot, r Resting) {
-	n := &b.orders.nodes[s]
+func (b *Book) Park(s Slot, r Resting, weight uint64) {
+	n := b.node(uint32(s))
 	if n.state != taken || r.Qty == 0 {
 		panic("book: Park of a slot that is not taken, or of nothing")
 	}
-	n.leaves, n.weight, n.price, n.side, n.class, n.state = r.Qty, r.Weight, r.Price, r.Side, r.Class, parked
-	b.waiting += r.Weight * uint64(r.Qty)
+	n.leaves, n.weight, n.price, n.ladder, n.state = r.Qty, weight, r.Price, uint8(r.Side)<<1|uint8(r.Class), parked
+	b.waiting += weight * uint64(r.Qty)
 }
 
 func (b *Book) unpark(n *node) {
@@ -181,7 +201,7 @@ func (b *Book) unpark(n *node) {
 
 // Reweigh gives an order another factor in Hash.
 func (b *Book) Reweigh(s Slot, weight uint64) {
-	n := &b.orders.nodes[s]
+	n := b.node(uint32(s))
 	more := (weight - n.weight) * uint64(n.leaves)
 	if n.state == parked {
 		b.waiting += more

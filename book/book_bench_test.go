@@ -59,7 +59,7 @@ func BenchmarkJump(b *testing.B) {
 	book := New(Config{Orders: orders, MaxPrice: highest})
 	flow := rand.New(rand.NewPCG(1, 2))
 	for range 1000 {
-		book.Add(orders.Take(), Resting{Side: Sell, Price: highest/2 + Price(flow.Uint32N(highest/2)), Qty: 1})
+		book.Add(orders.Take(), Resting{Side: Sell, Price: highest/2 + Price(flow.Uint32N(highest/2)), Qty: 1}, 0)
 	}
 	prices := make([]Price, 1<<12)
 	for i := range prices {
@@ -69,7 +69,7 @@ func BenchmarkJump(b *testing.B) {
 	i := 0
 	for b.Loop() {
 		s := orders.Take()
-		book.Add(s, Resting{Side: Sell, Price: prices[i%len(prices)], Qty: 1})
+		book.Add(s, Resting{Side: Sell, Price: prices[i%len(prices)], Qty: 1}, 0)
 		book.Remove(s)
 		orders.Free(s)
 		i++
@@ -120,10 +120,8 @@ type benchEvent struct {
 type benchVenue struct {
 	book   *Book
 	orders *Orders
-	slots  []Slot   // by id
-	ids    []uint32 // by slot
-	fills  []Fill
-	ring   []benchEvent
+	slots  []Slot // by id
+	ring   *[1 << 16]benchEvent
 	number uint64
 	hash   uint64
 }
@@ -135,13 +133,11 @@ func newBenchVenue(load workload) *benchVenue {
 		orders: o,
 		book:   New(Config{Orders: o, MaxPrice: Price(load.ticks)}),
 		slots:  make([]Slot, capacity+1),
-		ids:    make([]uint32, capacity+1),
-		fills:  make([]Fill, 0, 4096),
-		ring:   make([]benchEvent, 1<<16),
+		ring:   new([1 << 16]benchEvent),
 	}
 	// The floor's arrays lie in huge pages: a dozen page faults where there would be thousands here. Let them happen now.
 	clear(v.slots)
-	clear(v.ring)
+	clear(v.ring[:])
 	return v
 }
 
@@ -177,14 +173,15 @@ func (v *benchVenue) run(ops []benchOp) {
 	}
 }
 
-// enter matches an order and rests what is left, in slot s if it has one.
+// enter matches an order and rests what is left, in slot s if it has one. The id lies beside the order.
 func (v *benchVenue) enter(op *benchOp, side Side, s Slot) {
 	e := v.event()
 	e.a, e.b, e.price, e.q, e.kind, e.r = op.id, 0, op.price, op.qty, 2, uint32(side)
-	fills, left := v.book.Match(v.fills[:0], side, Price(op.price), Qty(op.qty))
-	for i := range fills {
-		f := &fills[i]
-		maker := v.ids[f.Maker]
+	left := Qty(op.qty)
+	for left != 0 && v.book.Crosses(side, Price(op.price)) {
+		f := v.book.Trade(side, left)
+		left -= f.Qty
+		maker := uint32(v.orders.Data(f.Maker)[0])
 		v.hash = (v.hash ^ (uint64(maker)*31 + uint64(f.Qty))) * 1099511628211
 		e := v.event()
 		e.a, e.b, e.price, e.q, e.kind, e.r = maker, op.id, uint32(f.Price), uint32(f.Qty), 1, uint32(f.Leaves)
@@ -202,7 +199,8 @@ func (v *benchVenue) enter(op *benchOp, side Side, s Slot) {
 	}
 	if s == 0 {
 		s = v.orders.Take()
-		v.slots[op.id], v.ids[s] = s, op.id
+		v.slots[op.id] = s
+		v.orders.Data(s)[0] = uint64(op.id)
 	}
-	v.book.Add(s, Resting{Side: side, Price: Price(op.price), Qty: left, Weight: uint64(op.id) * 0x9e3779b97f4a7c15})
+	v.book.Add(s, Resting{Side: side, Price: Price(op.price), Qty: left}, uint64(op.id)*0x9e3779b97f4a7c15)
 }

@@ -20,13 +20,14 @@ var (
 	_ [16]byte        = [unsafe.Sizeof(Fill{})]byte{}
 
 	_ [280]byte = [unsafe.Sizeof(page{})]byte{}
+	_ [64]byte  = [unsafe.Sizeof(ladder{})]byte{}
 )
 
 func Example() {
 	orders := NewOrders(100)
 	b := New(Config{Orders: orders, MaxPrice: 200_000})
 	rest := func(r Resting) {
-		b.Add(orders.Take(), r)
+		b.Add(orders.Take(), r, 0)
 	}
 	rest(Resting{Side: Sell, Class: Hidden, Price: 1000, Qty: 50})
 	rest(Resting{Side: Sell, Price: 1000, Qty: 50})
@@ -52,7 +53,7 @@ func ExampleBook_Depth() {
 	orders := NewOrders(100)
 	b := New(Config{Orders: orders, MaxPrice: 200_000})
 	for _, p := range []Price{995, 998, 995, 120_000, 3} {
-		b.Add(orders.Take(), Resting{Side: Buy, Price: p, Qty: 10})
+		b.Add(orders.Take(), Resting{Side: Buy, Price: p, Qty: 10}, 0)
 	}
 	for _, l := range b.Depth(nil, Buy, 3) {
 		fmt.Println(l.Price, l.Qty, l.Orders)
@@ -91,59 +92,59 @@ func TestRank(t *testing.T) {
 	}{
 		{
 			name:  "4.1 displayed before hidden, whatever the time",
-			rests: []Resting{{Sell, Hidden, 1000, 50, 0}, {Sell, Displayed, 1000, 50, 0}},
+			rests: []Resting{{Sell, Hidden, 1000, 50}, {Sell, Displayed, 1000, 50}},
 			taker: Buy, limit: 1000, qty: 60,
 			want: []Fill{{2, 1000, 50, 0}, {1, 1000, 10, 40}},
 		},
 		{
 			name:  "4.1 time within the class",
-			rests: []Resting{{Buy, Hidden, 9, 1, 0}, {Buy, Displayed, 9, 1, 0}, {Buy, Hidden, 9, 1, 0}, {Buy, Displayed, 9, 1, 0}},
+			rests: []Resting{{Buy, Hidden, 9, 1}, {Buy, Displayed, 9, 1}, {Buy, Hidden, 9, 1}, {Buy, Displayed, 9, 1}},
 			taker: Sell, limit: 9, qty: 5,
 			want: []Fill{{2, 9, 1, 0}, {4, 9, 1, 0}, {1, 9, 1, 0}, {3, 9, 1, 0}}, left: 1,
 		},
 		{
 			name:  "4.2 better hidden before worse displayed",
-			rests: []Resting{{Sell, Displayed, 1000, 50, 0}, {Sell, Hidden, 999, 50, 0}},
+			rests: []Resting{{Sell, Displayed, 1000, 50}, {Sell, Hidden, 999, 50}},
 			taker: Buy, limit: 1000, qty: 60,
 			want: []Fill{{2, 999, 50, 0}, {1, 1000, 10, 40}},
 		},
 		{
 			name:  "4.4 no further than the limit",
-			rests: []Resting{{Buy, Displayed, 8, 5, 0}, {Buy, Displayed, 10, 5, 0}, {Buy, Hidden, 9, 5, 0}},
+			rests: []Resting{{Buy, Displayed, 8, 5}, {Buy, Displayed, 10, 5}, {Buy, Hidden, 9, 5}},
 			taker: Sell, limit: 9, qty: 20,
 			want: []Fill{{2, 10, 5, 0}, {3, 9, 5, 0}}, left: 10,
 		},
 		{
 			name:  "a market buy walks all",
-			rests: []Resting{{Sell, Displayed, 1, 5, 0}, {Sell, Displayed, 5000, 5, 0}},
+			rests: []Resting{{Sell, Displayed, 1, 5}, {Sell, Displayed, 5000, 5}},
 			taker: Buy, limit: math.MaxUint32, qty: 11,
 			want: []Fill{{1, 1, 5, 0}, {2, 5000, 5, 0}}, left: 1,
 		},
 		{
 			name:  "a market sell walks all",
-			rests: []Resting{{Buy, Displayed, 1, 5, 0}, {Buy, Displayed, 5000, 5, 0}},
+			rests: []Resting{{Buy, Displayed, 1, 5}, {Buy, Displayed, 5000, 5}},
 			taker: Sell, limit: 0, qty: 11,
 			want: []Fill{{2, 5000, 5, 0}, {1, 1, 5, 0}}, left: 1,
 		},
 		{
 			name:  "a sell above the range meets nobody",
-			rests: []Resting{{Buy, Displayed, 5000, 5, 0}},
+			rests: []Resting{{Buy, Displayed, 5000, 5}},
 			taker: Sell, limit: 5001, qty: 1, left: 1,
 		},
 		{
 			name:  "a sell far above the range meets nobody",
-			rests: []Resting{{Buy, Displayed, 5000, 5, 0}},
+			rests: []Resting{{Buy, Displayed, 5000, 5}},
 			taker: Sell, limit: math.MaxUint32, qty: 1, left: 1,
 		},
 		{
 			name:  "a buy at 0 meets nobody",
-			rests: []Resting{{Sell, Displayed, 1, 5, 0}},
+			rests: []Resting{{Sell, Displayed, 1, 5}},
 			taker: Buy, limit: 0, qty: 1, left: 1,
 		},
 		{name: "an empty book", taker: Buy, limit: math.MaxUint32, qty: 7, left: 7},
 		{
 			name:  "quantities up to the largest",
-			rests: []Resting{{Sell, Displayed, 7, math.MaxUint32, 0}, {Sell, Displayed, 7, math.MaxUint32, 0}},
+			rests: []Resting{{Sell, Displayed, 7, math.MaxUint32}, {Sell, Displayed, 7, math.MaxUint32}},
 			taker: Buy, limit: 7, qty: math.MaxUint32,
 			want: []Fill{{1, 7, math.MaxUint32, 0}},
 		},
@@ -152,7 +153,7 @@ func TestRank(t *testing.T) {
 			orders := NewOrders(10)
 			b := New(Config{Orders: orders, MaxPrice: 5000})
 			for _, r := range c.rests {
-				b.Add(orders.Take(), r)
+				b.Add(orders.Take(), r, 0)
 			}
 			if got := b.Fillable(c.taker, c.limit, uint64(c.qty)); got != uint64(c.qty-c.left) {
 				t.Errorf("fillable is %d, want %d", got, c.qty-c.left)
@@ -169,17 +170,62 @@ func TestRank(t *testing.T) {
 	}
 }
 
+// Trade meets the one who is first, and no one else.
+func TestTrade(t *testing.T) {
+	orders := NewOrders(10)
+	b := New(Config{Orders: orders, MaxPrice: 5000})
+	for _, r := range []Resting{{Sell, Displayed, 9, 5}, {Sell, Hidden, 8, 5}, {Sell, Displayed, 9, 5}} {
+		b.Add(orders.Take(), r, 3)
+	}
+	for i, want := range []Fill{{2, 8, 4, 1}, {2, 8, 1, 0}, {1, 9, 5, 0}, {3, 9, 5, 0}} {
+		if b.Crosses(Buy, want.Price-1) || !b.Crosses(Buy, want.Price) {
+			t.Errorf("before trade %d: the best price is not %d", i, want.Price)
+		}
+		if got := b.Trade(Buy, 4+Qty(i)/2); got != want {
+			t.Errorf("trade %d is %+v, want %+v", i, got, want)
+		}
+		if err := b.Audit(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// The memory that Orders tells of is that in which the orders lie, also when a book has made more of it.
+func TestMemoryIsTold(t *testing.T) {
+	orders := NewOrders(100)
+	for range 2 {
+		b := New(Config{Orders: orders, MaxPrice: 200_000})
+		s := orders.Take()
+		b.Add(s, Resting{Side: Buy, Price: 10, Qty: 1}, 0)
+		q := b.First(Buy, Displayed)
+		holds := 0
+		orders.Memory(func(address, size uintptr) {
+			for _, p := range []unsafe.Pointer{
+				unsafe.Pointer(orders.Data(s)), unsafe.Pointer(b.queue(uint32(q))), unsafe.Pointer(b.block(uint32(q))),
+				unsafe.Pointer(b.page(b.block(uint32(q)).page)),
+			} {
+				if at := uintptr(p); at >= address && at < address+size {
+					holds++
+				}
+			}
+		})
+		if holds != 4 {
+			t.Errorf("%d of 4 kinds of memory are told of", holds)
+		}
+	}
+}
+
 // Rule 4.3: what is reduced, also by a fill, keeps its place; what is added again stands last.
 func TestPlace(t *testing.T) {
 	orders := NewOrders(10)
 	b := New(Config{Orders: orders, MaxPrice: 5000})
 	for range 3 {
-		b.Add(orders.Take(), Resting{Side: Buy, Price: 10, Qty: 10})
+		b.Add(orders.Take(), Resting{Side: Buy, Price: 10, Qty: 10}, 0)
 	}
 	b.Match(nil, Sell, 10, 4)
 	b.Reduce(1, 5)
 	b.Remove(2)
-	b.Add(2, Resting{Side: Buy, Price: 10, Qty: 10})
+	b.Add(2, Resting{Side: Buy, Price: 10, Qty: 10}, 0)
 	if got, want := b.Ranked(nil, Buy), []Slot{1, 3, 2}; !slices.Equal(got, want) {
 		t.Errorf("queue is %v, want %v", got, want)
 	}
@@ -193,7 +239,7 @@ func TestSlotOutlivesFill(t *testing.T) {
 	orders := NewOrders(1)
 	b := New(Config{Orders: orders, MaxPrice: 5000})
 	s := orders.Take()
-	b.Add(s, Resting{Side: Sell, Class: Hidden, Price: 4, Qty: 1, Weight: 5})
+	b.Add(s, Resting{Side: Sell, Class: Hidden, Price: 4, Qty: 1}, 5)
 	b.Match(nil, Buy, 4, 1)
 	n := orders.nodes[s]
 	if orders.Queued(s) || orders.Leaves(s) != 0 || orders.Class(s) != Hidden || orders.Side(s) != Sell || orders.Price(s) != 4 {
@@ -214,7 +260,7 @@ func TestRangeOfPrices(t *testing.T) {
 		b := New(Config{Orders: orders, MaxPrice: highest})
 		for _, side := range []Side{Buy, Sell} {
 			for _, p := range []Price{1, highest, highest/2 + 1} {
-				b.Add(orders.Take(), Resting{Side: side, Price: p, Qty: 1})
+				b.Add(orders.Take(), Resting{Side: side, Price: p, Qty: 1}, 0)
 			}
 		}
 		bid, _ := b.Best(Buy)
@@ -242,17 +288,17 @@ func TestAssertions(t *testing.T) {
 	b := New(Config{Orders: orders, MaxPrice: 100})
 	s, idle := orders.Take(), orders.Take()
 	good := Resting{Side: Buy, Price: 100, Qty: 5}
-	b.Add(s, good)
+	b.Add(s, good, 7)
 	with := func(change func(*Resting)) func() {
-		return func() { r := good; change(&r); b.Add(idle, r) }
+		return func() { r := good; change(&r); b.Add(idle, r, 7) }
 	}
 	for name, f := range map[string]func(){
 		"capacity 0":           func() { NewOrders(0) },
 		"capacity too large":   func() { NewOrders(MaxOrders + 1) },
 		"no prices":            func() { New(Config{Orders: orders}) },
 		"too many prices":      func() { New(Config{Orders: orders, MaxPrice: math.MaxUint32}) },
-		"add twice":            func() { b.Add(s, good) },
-		"add a free slot":      func() { b.Add(3, good) },
+		"add twice":            func() { b.Add(s, good, 7) },
+		"add a free slot":      func() { b.Add(3, good, 7) },
 		"add at 0":             with(func(r *Resting) { r.Price = 0 }),
 		"bid above the range":  with(func(r *Resting) { r.Price = 101 }),
 		"ask above the range":  with(func(r *Resting) { r.Side, r.Price = Sell, 101 }),
@@ -260,6 +306,7 @@ func TestAssertions(t *testing.T) {
 		"add on no side":       with(func(r *Resting) { r.Side = 2 }),
 		"add in no class":      with(func(r *Resting) { r.Class = 2 }),
 		"match for no side":    func() { b.Match(nil, 2, 1, 1) },
+		"trade with nobody":    func() { b.Trade(Buy, 1) },
 		"look at no side":      func() { b.Best(2) },
 		"reduce to nothing":    func() { b.Reduce(s, 5) },
 		"reduce an idle order": func() { b.Reduce(idle, 1) },
@@ -287,9 +334,9 @@ func TestAssertions(t *testing.T) {
 func TestHashForgetsTheWay(t *testing.T) {
 	orders := NewOrders(10)
 	a, b := New(Config{Orders: orders, MaxPrice: 100}), New(Config{Orders: orders, MaxPrice: 100})
-	a.Add(orders.Take(), Resting{Side: Buy, Price: 5, Qty: 7, Weight: 0xdeadbeefdeadbeef})
-	b.Add(orders.Take(), Resting{Side: Sell, Price: 9, Qty: 1, Weight: 3})
-	b.Add(orders.Take(), Resting{Side: Buy, Price: 5, Qty: 20, Weight: 0xdeadbeefdeadbeef})
+	a.Add(orders.Take(), Resting{Side: Buy, Price: 5, Qty: 7}, 0xdeadbeefdeadbeef)
+	b.Add(orders.Take(), Resting{Side: Sell, Price: 9, Qty: 1}, 3)
+	b.Add(orders.Take(), Resting{Side: Buy, Price: 5, Qty: 20}, 0xdeadbeefdeadbeef)
 	b.Match(nil, Sell, 5, 6)
 	b.Reduce(3, 7)
 	b.Remove(2)
@@ -313,7 +360,7 @@ func TestImports(t *testing.T) {
 		}
 		for _, i := range f.Imports {
 			switch i.Path.Value {
-			case `"fmt"`, `"math/bits"`, `"unsafe"`, `"github.com/google/btree"`:
+			case `"fmt"`, `"math/bits"`, `"slices"`, `"unsafe"`, `"github.com/google/btree"`:
 			default:
 				t.Errorf("%s imports %s", name, i.Path.Value)
 			}

@@ -13,48 +13,56 @@ type Fill struct {
 // appends one fill for each order met and returns what is left of qty. An order filled whole leaves its queue, but its
 // slot stays taken until Orders.Free.
 func (b *Book) Match(fills []Fill, taker Side, limit Price, qty Qty) ([]Fill, Qty) {
-	displayed, hidden := b.ladder(1-taker, Displayed), b.ladder(1-taker, Hidden)
-	end := displayed.end(limit)
-	for qty > 0 {
-		l := displayed
-		if hidden.best < displayed.best {
-			l = hidden
-		}
-		if l.best >= end {
-			break
-		}
-		fills, qty = b.take(fills, l, qty)
+	if taker > Sell {
+		panic("book: Match for no side")
+	}
+	for qty != 0 && b.Crosses(taker, limit) {
+		f := b.Trade(taker, qty)
+		qty -= f.Qty
+		fills = append(fills, f)
 	}
 	return fills, qty
 }
 
-// take executes up to qty against the best queue of l.
-func (b *Book) take(fills []Fill, l *ladder, qty Qty) ([]Fill, Qty) {
-	nodes := b.orders.nodes
-	price, at := l.price(l.best), l.bestQueue
-	q := &b.orders.queues[at]
+// Crosses says whether an aggressor of side taker would meet anybody up to limit.
+func (b *Book) Crosses(taker Side, limit Price) bool {
+	l := b.against(taker)
+	return min(l[Displayed].best, l[Hidden].best) <= l[Displayed].reach(limit)
+}
+
+// against returns what an aggressor meets.
+func (b *Book) against(taker Side) *twoLadders { return &b.sides[taker&1^1] }
+
+// Trade executes up to qty against the order that is first in line opposite to an aggressor of side taker: somebody must rest
+// there. An order filled whole leaves its queue, but its slot stays taken until Orders.Free.
+func (b *Book) Trade(taker Side, qty Qty) Fill {
+	side := b.against(taker)
+	l := &side[Displayed]
+	if side[Hidden].best < l.best {
+		l = &side[Hidden]
+	}
+	at := l.bestQueue
+	q := b.queue(at)
 	maker := q.head
-	for maker != 0 && qty > 0 {
-		n := &nodes[maker]
-		done := min(qty, n.leaves)
-		n.leaves -= done
-		qty -= done
-		q.total -= uint64(done)
-		b.hash -= n.weight * uint64(done)
-		fills = append(fills, Fill{Maker: Slot(maker), Price: price, Qty: done, Leaves: n.leaves})
-		if n.leaves == 0 {
-			n.state = taken
-			maker = n.next
+	n := b.node(maker)
+	if n.state != queued {
+		panic("book: Trade with nobody")
+	}
+	f := Fill{Maker: Slot(maker), Price: n.price, Qty: min(qty, n.leaves)}
+	f.Leaves = n.leaves - f.Qty
+	n.leaves = f.Leaves
+	q.total -= uint64(f.Qty)
+	b.hash -= n.weight * uint64(f.Qty)
+	if f.Leaves == 0 {
+		n.state = taken
+		q.head = n.next
+		b.node(n.next).prev = 0
+		if n.next == 0 {
+			q.tail = 0
+			b.drop(l, at)
 		}
 	}
-	q.head = maker
-	if maker != 0 {
-		nodes[maker].prev = 0
-	} else {
-		q.tail = 0
-		l.drop(at)
-	}
-	return fills, qty
+	return f
 }
 
 // Fillable returns what Match would execute of need. It changes nothing, and it looks at queues, not at orders.
@@ -62,19 +70,13 @@ func (b *Book) Fillable(taker Side, limit Price, need uint64) uint64 {
 	sum := uint64(0)
 	for class := Displayed; class <= Hidden; class++ {
 		l := b.ladder(1-taker, class)
-		end := l.end(limit)
-		if l.best >= end {
+		reach := l.reach(limit)
+		if l.best > reach {
 			continue
 		}
-		for at := l.bestQueue; at != 0 && sum < need && l.keyOf(at) < end; at = l.behind(at) {
-			sum += b.orders.queues[at].total
+		for at := l.bestQueue; at != 0 && sum < need && int64(b.keyOf(at)) <= reach; at = b.behind(at) {
+			sum += b.queue(at).total
 		}
 	}
 	return min(sum, need)
-}
-
-// Crosses says whether Match of an aggressor of side taker would meet anybody up to limit.
-func (b *Book) Crosses(taker Side, limit Price) bool {
-	displayed, hidden := &b.ladders[(taker^1)<<1&3], &b.ladders[(taker^1)<<1&3|1]
-	return min(displayed.best, hidden.best) < displayed.end(limit)
 }

@@ -20,14 +20,14 @@ func TestNoAllocations(t *testing.T) {
 	}{
 		{"add and remove at far prices", func() {
 			s := orders.Take()
-			b.Add(s, Resting{Side: Sell, Price: price(), Qty: 5})
+			b.Add(s, Resting{Side: Sell, Price: price(), Qty: 5}, 0)
 			b.Remove(s)
 			orders.Free(s)
 		}},
 		{"a page each", func() {
 			p := price()%(highest-900*4096) + 1
 			for i := range Price(900) {
-				b.Add(orders.Take(), Resting{Side: Sell, Class: Class(i % 2), Price: p + i*4096, Qty: 1})
+				b.Add(orders.Take(), Resting{Side: Sell, Class: Class(i % 2), Price: p + i*4096, Qty: 1}, 0)
 			}
 			fills, _ = b.Match(fills[:0], Buy, highest, 900)
 			for _, f := range fills {
@@ -37,8 +37,8 @@ func TestNoAllocations(t *testing.T) {
 		{"the touch jumps", func() {
 			p := price()
 			s, other := orders.Take(), orders.Take()
-			b.Add(s, Resting{Side: Buy, Price: p, Qty: 5})
-			b.Add(other, Resting{Side: Buy, Price: price(), Qty: 5})
+			b.Add(s, Resting{Side: Buy, Price: p, Qty: 5}, 0)
+			b.Add(other, Resting{Side: Buy, Price: price(), Qty: 5}, 0)
 			b.Reduce(s, 2)
 			b.Fillable(Sell, p, 100)
 			fills, _ = b.Match(fills[:0], Sell, 0, 8)
@@ -47,7 +47,7 @@ func TestNoAllocations(t *testing.T) {
 		}},
 		{"a crowd in one place", func() {
 			for i := range Price(500) {
-				b.Add(orders.Take(), Resting{Side: Buy, Price: 1_000_000 + i%200, Qty: 1})
+				b.Add(orders.Take(), Resting{Side: Buy, Price: 1_000_000 + i%200, Qty: 1}, 0)
 			}
 			fills, _ = b.Match(fills[:0], Sell, 0, 500)
 			for _, f := range fills {
@@ -78,7 +78,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	for _, b := range []*Book{books[0], books[2], books[0]} {
 		for _, side := range []Side{Buy, Sell} {
 			for i := range Price(capacity) {
-				b.Add(orders.Take(), Resting{Side: side, Class: Class(i % 2), Price: 1 + i*4096, Qty: 1})
+				b.Add(orders.Take(), Resting{Side: side, Class: Class(i % 2), Price: 1 + i*4096, Qty: 1}, 0)
 			}
 			if orders.Take() != 0 {
 				t.Error("one order too many")
@@ -100,7 +100,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Errorf("%d blocks, %d pages used, %d live", orders.blocksUsed, orders.pagesUsed, orders.Live())
 	}
 	free := 0
-	for i := orders.freePage; i != 0; i = orders.pages[i].next {
+	for i := orders.freePage; i != 0; i = orders.page(i).next {
 		free++
 	}
 	if inUse := int(orders.pagesUsed) - free; inUse > kept {

@@ -13,14 +13,15 @@ type naive struct {
 }
 
 type naiveOrder struct {
-	slot  Slot
-	rest  Resting
-	since int
+	slot   Slot
+	rest   Resting
+	weight uint64
+	since  int
 }
 
-func (n *naive) add(s Slot, r Resting) {
+func (n *naive) add(s Slot, r Resting, weight uint64) {
 	n.clock++
-	n.sides[r.Side] = append(n.sides[r.Side], naiveOrder{s, r, n.clock})
+	n.sides[r.Side] = append(n.sides[r.Side], naiveOrder{s, r, weight, n.clock})
 	slices.SortFunc(n.sides[r.Side], func(a, b naiveOrder) int {
 		byPrice := cmp.Compare(a.rest.Price, b.rest.Price)
 		if r.Side == Buy {
@@ -96,7 +97,7 @@ func (n *naive) depth(side Side) (levels []Level) {
 func (n *naive) hash() (sum uint64) {
 	for _, side := range n.sides {
 		for _, o := range side {
-			sum += o.rest.Weight * uint64(o.rest.Qty)
+			sum += o.weight * uint64(o.rest.Qty)
 		}
 	}
 	return sum
@@ -125,8 +126,8 @@ func (n *naive) compareSide(b *Book, side Side) error {
 	}
 	for i, want := range n.sides[side] {
 		s := slots[i]
-		got := Resting{b.orders.Side(s), b.orders.Class(s), b.orders.Price(s), b.orders.Leaves(s), want.rest.Weight}
-		if s != want.slot || got != want.rest || !b.orders.Queued(s) {
+		got := Resting{b.orders.Side(s), b.orders.Class(s), b.orders.Price(s), b.orders.Leaves(s)}
+		if s != want.slot || got != want.rest || b.orders.Weight(s) != want.weight || !b.orders.Queued(s) {
 			return fmt.Errorf("order %d is %d %+v, want %d %+v", i, s, got, want.slot, want.rest)
 		}
 	}

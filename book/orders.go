@@ -1,6 +1,10 @@
 package book
 
-import "github.com/google/btree"
+import (
+	"unsafe"
+
+	"github.com/google/btree"
+)
 
 // Slot is an order's place in Orders, 1 to Cap. 0 is no order. Whoever takes a slot may keep arrays of its own with the
 // same index.
@@ -45,7 +49,8 @@ const (
 
 // node is one order, one cache line. While it is queued, next and prev are its neighbours in the queue (0 at the ends) and
 // queue is the index of that queue, so that an order is found and removed without looking up its price. While it is free,
-// next is the free slot behind it. It holds no pointer: the garbage collector never looks inside.
+// next leads to the free slot behind it, counted from the one with the next number: in fresh memory slots follow each other.
+// It holds no pointer: the garbage collector never looks inside.
 type node struct {
 	next   uint32
 	prev   uint32
@@ -53,8 +58,7 @@ type node struct {
 	leaves Qty
 	weight uint64
 	price  Price
-	side   Side
-	class  Class
+	ladder uint8 // side<<1 | class
 	state  state
 	data   Data
 }
@@ -69,12 +73,14 @@ type Data [4]uint64
 // bounds hold for all of them together: there are never more queues, blocks or pages in use than orders. It is used by
 // one goroutine.
 type Orders struct {
+	memory
 	nodes  []node
 	queues []queue // 64 for each of blocks
 	blocks []block
 	pages  []page
+	books  []*Book // who have copies of memory
 
-	freeNode, nodesUsed   uint32 // head of the free list; highest index ever taken
+	freeNode              uint32 // head of the free list; behind the last slot when all are taken
 	freeBlock, blocksUsed uint32
 	freePage, pagesUsed   uint32
 
@@ -91,12 +97,28 @@ func NewOrders(capacity int) *Orders {
 	if capacity < 1 || capacity > MaxOrders {
 		panic("book: capacity out of range")
 	}
-	return &Orders{
+	o := &Orders{
+		freeNode:  1,
 		nodes:     make([]node, capacity+1),
 		queues:    make([]queue, blockSize),
 		blocks:    make([]block, 1),
 		pages:     make([]page, 1),
 		treeNodes: filledFreeList(min(capacity, warmPages), pageBefore, func(i int) uint32 { return uint32(i) }),
+	}
+	o.place()
+	return o
+}
+
+// place notes where the arrays begin.
+func (o *Orders) place() {
+	o.memory = memory{
+		nodes0:  unsafe.Pointer(unsafe.SliceData(o.nodes)),
+		queues0: unsafe.Pointer(unsafe.SliceData(o.queues)),
+		blocks0: unsafe.Pointer(unsafe.SliceData(o.blocks)),
+		pages0:  unsafe.Pointer(unsafe.SliceData(o.pages)),
+	}
+	for _, b := range o.books {
+		b.memory = o.memory
 	}
 }
 
@@ -106,56 +128,61 @@ func (o *Orders) Cap() int { return len(o.nodes) - 1 }
 // Live returns how many slots are taken.
 func (o *Orders) Live() int { return o.live }
 
+// Memory calls visit with the memory that orders touch, address and size: of the orders themselves, which is that of Data(0),
+// then of the prices, of which no more is used than prices have orders. Whoever measures may want it in place, in large pages.
+func (o *Orders) Memory(visit func(address, size uintptr)) {
+	visit(uintptr(o.nodes0), uintptr(len(o.nodes))*unsafe.Sizeof(node{}))
+	visit(uintptr(o.queues0), uintptr(len(o.queues))*unsafe.Sizeof(queue{}))
+	visit(uintptr(o.blocks0), uintptr(len(o.blocks))*unsafe.Sizeof(block{}))
+	visit(uintptr(o.pages0), uintptr(len(o.pages))*unsafe.Sizeof(page{}))
+}
+
 // Take returns a slot that was free, or 0 when Cap are taken.
 func (o *Orders) Take() Slot {
 	i := o.freeNode
-	switch {
-	case i != 0:
-		o.freeNode = o.nodes[i].next
-	case int(o.nodesUsed) < o.Cap():
-		o.nodesUsed++
-		i = o.nodesUsed
-	default:
+	if int(i) >= len(o.nodes) {
 		return 0
 	}
-	o.nodes[i].state = taken
+	n := o.node(i)
+	o.freeNode = n.next + i + 1
+	n.state = taken
 	o.live++
 	return Slot(i)
 }
 
 // Free gives a taken slot back. It must not be in a book.
 func (o *Orders) Free(s Slot) {
-	n := &o.nodes[s]
+	n := o.node(uint32(s))
 	if n.state != taken {
 		panic("book: Free of a slot that is free or queued")
 	}
 	n.state = free
-	n.next = o.freeNode
+	n.next = o.freeNode - uint32(s) - 1
 	o.freeNode = uint32(s)
 	o.live--
 }
 
 // Data returns the taker's own part of a slot.
-func (o *Orders) Data(s Slot) *Data { return &o.nodes[s].data }
+func (o *Orders) Data(s Slot) *Data { return &o.node(uint32(s)).data }
 
 // Weight returns the order's factor in the book's Hash.
-func (o *Orders) Weight(s Slot) uint64 { return o.nodes[s].weight }
+func (o *Orders) Weight(s Slot) uint64 { return o.node(uint32(s)).weight }
 
 // Queued says whether the order stands in a book.
-func (o *Orders) Queued(s Slot) bool { return o.nodes[s].state == queued }
+func (o *Orders) Queued(s Slot) bool { return o.node(uint32(s)).state == queued }
 
 // Parked says whether the order is counted by a book without standing in one of its queues.
-func (o *Orders) Parked(s Slot) bool { return o.nodes[s].state == parked }
+func (o *Orders) Parked(s Slot) bool { return o.node(uint32(s)).state == parked }
 
 // Leaves returns the order's open quantity. After Remove it is what was removed, after a whole fill 0, until the slot is
 // added again.
-func (o *Orders) Leaves(s Slot) Qty { return o.nodes[s].leaves }
+func (o *Orders) Leaves(s Slot) Qty { return o.node(uint32(s)).leaves }
 
 // Price returns the price at which the order was last added.
-func (o *Orders) Price(s Slot) Price { return o.nodes[s].price }
+func (o *Orders) Price(s Slot) Price { return o.node(uint32(s)).price }
 
 // Side returns the side on which the order was last added.
-func (o *Orders) Side(s Slot) Side { return o.nodes[s].side }
+func (o *Orders) Side(s Slot) Side { return Side(o.node(uint32(s)).ladder >> 1) }
 
 // Class returns the class in which the order was last added.
-func (o *Orders) Class(s Slot) Class { return o.nodes[s].class }
+func (o *Orders) Class(s Slot) Class { return Class(o.node(uint32(s)).ladder & 1) }

@@ -1,6 +1,10 @@
 package book
 
-import "github.com/google/btree"
+import (
+	"unsafe"
+
+	"github.com/google/btree"
+)
 
 const (
 	blockBits = 6
@@ -17,20 +21,47 @@ type queue struct {
 	total      uint64 // leaves of all
 }
 
-// block is 64 neighbouring prices of one ladder. The queues of block i are queues[64i : 64i+64].
+// block is 64 neighbouring prices of one ladder. Its name is the index of its first queue, a multiple of 64.
 type block struct {
 	occupied uint64 // bit k: queue k is not empty
 	key      uint32 // of queue 0
 	page     uint32 // while the block is free: the free block behind it
 }
 
-// page is 4,096 neighbouring prices of one ladder.
+// page is 4,096 neighbouring prices of one ladder. Its name is where it begins, in units of 8 bytes.
 type page struct {
-	occupied   uint64 // bit k: blocks[k] is not empty
-	blocks     [blockSize]uint32
-	number     uint32 // key >> pageBits
-	prev, next uint32 // its neighbours in the ladder; while the page is free: next is the one behind it
-	kept       bool   // it is in ladder.kept
+	blocks     [blockSize]uint32 // 0 none
+	occupied   uint64            // bit k: blocks[k] is not empty
+	number     uint32            // key >> pageBits
+	prev, next uint32            // its neighbours in the ladder; while the page is free: next is the one behind it
+	kept       bool              // it is in shelf.kept
+}
+
+const pageUnits = uint32(unsafe.Sizeof(page{}) / 8)
+
+// memory is where the arrays of an Orders begin. Its methods take names that the book itself made: nothing is checked.
+type memory struct {
+	nodes0, queues0, blocks0, pages0 unsafe.Pointer
+}
+
+func (m *memory) node(i uint32) *node {
+	return (*node)(unsafe.Add(m.nodes0, uintptr(i)*unsafe.Sizeof(node{})))
+}
+
+func (m *memory) queue(i uint32) *queue {
+	return (*queue)(unsafe.Add(m.queues0, uintptr(i)*unsafe.Sizeof(queue{})))
+}
+
+// block returns the block of a queue.
+func (m *memory) block(queue uint32) *block {
+	return (*block)(unsafe.Add(m.blocks0, uintptr(queue>>blockBits)*unsafe.Sizeof(block{})))
+}
+
+func (m *memory) page(i uint32) *page { return (*page)(unsafe.Add(m.pages0, uintptr(i)*8)) }
+
+// blockOf returns the block of a key in its page, 0 if there is none. Page 0 has no blocks.
+func (m *memory) blockOf(page, key uint32) uint32 {
+	return *(*uint32)(unsafe.Add(m.pages0, uintptr(page*2+key>>blockBits%blockSize)*4))
 }
 
 // reserve adds what one more book of so many ladders can need: never more blocks than orders can be live, and as many pages
@@ -42,6 +73,7 @@ func (o *Orders) reserve(ladders, blocks, pages int) {
 	o.queues = grown(o.queues, (o.blocksFor+1)<<blockBits)
 	o.blocks = grown(o.blocks, o.blocksFor+1)
 	o.pages = grown(o.pages, o.pagesFilled+o.pagesKept+1)
+	o.place()
 }
 
 // grown returns s with at least n elements. It doubles, so that many small books cost no more than one large one.
@@ -59,17 +91,17 @@ func grown[T any](s []T, n int) []T {
 func (o *Orders) takeBlock(key, in uint32) uint32 {
 	i := o.freeBlock
 	if i != 0 {
-		o.freeBlock = o.blocks[i].page
+		o.freeBlock = o.block(i).page
 	} else {
 		o.blocksUsed++
-		i = o.blocksUsed
+		i = o.blocksUsed << blockBits
 	}
-	o.blocks[i] = block{key: key, page: in}
+	*o.block(i) = block{key: key, page: in}
 	return i
 }
 
 func (o *Orders) giveBlock(i uint32) {
-	o.blocks[i].page = o.freeBlock
+	o.block(i).page = o.freeBlock
 	o.freeBlock = i
 }
 
@@ -77,18 +109,18 @@ func (o *Orders) giveBlock(i uint32) {
 func (o *Orders) takePage(number uint32) uint32 {
 	i := o.freePage
 	if i != 0 {
-		o.freePage = o.pages[i].next
+		o.freePage = o.page(i).next
 	} else {
 		o.pagesUsed++
-		i = o.pagesUsed
+		i = o.pagesUsed * pageUnits
 	}
-	p := &o.pages[i]
+	p := o.page(i)
 	p.number, p.prev, p.next, p.kept = number, 0, 0, false
 	return i
 }
 
 func (o *Orders) givePage(i uint32) {
-	o.pages[i].next = o.freePage
+	o.page(i).next = o.freePage
 	o.freePage = i
 }
 

@@ -7,9 +7,11 @@ import "unsafe"
 
 // Around has the cache lines fetched that Remove of an order needs beside the order's own: its queue's and its neighbours'.
 func (o *Orders) Around(s Slot) {
-	n := &o.nodes[s]
-	q := &o.queues[n.queue]
-	Fetch(unsafe.Pointer(&o.nodes[n.next]), unsafe.Pointer(&o.nodes[n.prev]), unsafe.Pointer(q), unsafe.Pointer(&o.blocks[n.queue>>blockBits]))
+	n := o.node(uint32(s))
+	if n.state != queued {
+		return // its names lead nowhere
+	}
+	Fetch(unsafe.Pointer(o.node(n.next)), unsafe.Pointer(o.node(n.prev)), unsafe.Pointer(o.queue(n.queue)), unsafe.Pointer(o.block(n.queue)))
 }
 
 // Soon returns the index of the queue that a displayed order will touch first: the best opposite one if it crosses, else the
@@ -19,16 +21,15 @@ func (b *Book) Soon(side Side, price Price) uint32 {
 		return b.ladder(1-side, Displayed).bestQueue
 	}
 	l := b.ladder(side, Displayed)
-	if price-1 >= l.highest {
+	if price-1 >= b.highest {
 		return 0
 	}
-	o := b.orders
 	key := l.key(price)
-	at := o.pages[l.directory[key>>pageBits]].blocks[key>>blockBits%blockSize]
+	at := b.blockOf(l.pageOf(key), key)
 	if at == 0 {
 		return 0
 	}
-	return at<<blockBits | key%blockSize
+	return at | key%blockSize
 }
 
 // Line is the memory of a queue.

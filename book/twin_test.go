@@ -24,13 +24,13 @@ func newTwins(orders *Orders, highest Price) *twins {
 	return &twins{orders: orders, book: New(Config{Orders: orders, MaxPrice: highest}), max: highest}
 }
 
-func (t *twins) add(r Resting) error {
+func (t *twins) add(r Resting, weight uint64) error {
 	s := t.orders.Take()
 	if s == 0 {
 		return nil
 	}
-	t.book.Add(s, r)
-	t.naive.add(s, r)
+	t.book.Add(s, r, weight)
+	t.naive.add(s, r, weight)
 	t.live = append(t.live, s)
 	return nil
 }
@@ -133,8 +133,8 @@ func (f *flow) command(t *twins) error {
 	full := t.orders.Live() == t.orders.Cap()
 	switch kind := f.IntN(20); {
 	case kind < 9 && !full || len(t.live) == 0:
-		r := Resting{Side: side, Class: Class(f.IntN(4) / 3), Price: f.price(t.max), Qty: 1 + Qty(f.IntN(50)), Weight: f.Uint64()}
-		return t.add(r)
+		r := Resting{Side: side, Class: Class(f.IntN(4) / 3), Price: f.price(t.max), Qty: 1 + Qty(f.IntN(50))}
+		return t.add(r, f.Uint64())
 	case kind < 13:
 		t.remove(f.IntN(len(t.live)))
 	case kind < 16:
@@ -161,7 +161,7 @@ func TestTwinsSmall(t *testing.T) {
 			switch kind := rapid.IntRange(0, 4).Draw(t, "kind"); {
 			case kind <= 1 || len(tw.live) == 0:
 				class := Class(rapid.IntRange(0, 1).Draw(t, "class"))
-				err = tw.add(Resting{side, class, price.Draw(t, "p"), qty, rapid.Uint64().Draw(t, "weight")})
+				err = tw.add(Resting{side, class, price.Draw(t, "p"), qty}, rapid.Uint64().Draw(t, "weight"))
 			case kind == 2:
 				err = tw.match(side, price.Draw(t, "limit"), qty)
 			case kind == 3:

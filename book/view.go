@@ -11,10 +11,10 @@ type Level struct {
 // path.
 func (b *Book) Depth(dst []Level, s Side, n int) []Level {
 	l := b.ladder(s, Displayed)
-	for at := l.bestQueue; at != 0 && n > 0; at = l.behind(at) {
-		q := &b.orders.queues[at]
-		level := Level{Price: l.price(l.keyOf(at)), Qty: q.total}
-		for i := q.head; i != 0; i = b.orders.nodes[i].next {
+	for at := l.bestQueue; at != 0 && n > 0; at = b.behind(at) {
+		q := b.queue(at)
+		level := Level{Price: l.price(b.keyOf(at)), Qty: q.total}
+		for i := q.head; i != 0; i = b.node(i).next {
 			level.Orders++
 		}
 		dst = append(dst, level)
@@ -29,12 +29,12 @@ func (b *Book) Ranked(dst []Slot, s Side) []Slot {
 	d, h := displayed.bestQueue, hidden.bestQueue
 	for d != 0 || h != 0 {
 		at := d
-		if d == 0 || h != 0 && hidden.keyOf(h) < displayed.keyOf(d) {
-			at, h = h, hidden.behind(h)
+		if d == 0 || h != 0 && b.keyOf(h) < b.keyOf(d) {
+			at, h = h, b.behind(h)
 		} else {
-			d = displayed.behind(d)
+			d = b.behind(d)
 		}
-		for i := b.orders.queues[at].head; i != 0; i = b.orders.nodes[i].next {
+		for i := b.queue(at).head; i != 0; i = b.node(i).next {
 			dst = append(dst, Slot(i))
 		}
 	}
@@ -48,57 +48,57 @@ type Queue uint32
 func (b *Book) First(s Side, c Class) Queue { return Queue(b.ladder(s, c).bestQueue) }
 
 // Behind returns the queue of the next worse price, 0 if there is none.
-func (b *Book) Behind(s Side, c Class, q Queue) Queue { return Queue(b.ladder(s, c).behind(uint32(q))) }
+func (b *Book) Behind(s Side, c Class, q Queue) Queue { return Queue(b.behind(uint32(q))) }
 
 // PriceOf returns the price of a queue.
 func (b *Book) PriceOf(s Side, c Class, q Queue) Price {
 	l := b.ladder(s, c)
-	return l.price(l.keyOf(uint32(q)))
+	return l.price(b.keyOf(uint32(q)))
 }
 
 // Head returns the first order of a queue.
-func (b *Book) Head(q Queue) Slot { return Slot(b.orders.queues[q].head) }
+func (b *Book) Head(q Queue) Slot { return Slot(b.queue(uint32(q)).head) }
 
 // Next returns the order behind one that is queued, 0 at the end of its queue.
-func (o *Orders) Next(s Slot) Slot { return Slot(o.nodes[s].next) }
+func (o *Orders) Next(s Slot) Slot { return Slot(o.node(uint32(s)).next) }
 
 // Before returns the order before one that is queued, 0 at the head of its queue.
-func (o *Orders) Before(s Slot) Slot { return Slot(o.nodes[s].prev) }
+func (o *Orders) Before(s Slot) Slot { return Slot(o.node(uint32(s)).prev) }
 
 // Tail returns the last order of a side, class and price, 0 if none stands there.
 func (b *Book) Tail(s Side, c Class, p Price) Slot {
 	l := b.ladder(s, c)
-	if p-1 >= l.highest {
+	if p-1 >= b.highest {
 		return 0
 	}
 	key := l.key(p)
-	at := b.orders.pages[l.directory[key>>pageBits]].blocks[key>>blockBits%blockSize]
+	at := b.blockOf(l.pageOf(key), key)
 	if at == 0 {
 		return 0
 	}
-	return Slot(b.orders.queues[at<<blockBits|key%blockSize].tail)
+	return Slot(b.queue(at | key%blockSize).tail)
 }
 
 // Ahead returns what stands before a queued order at its price: the lots and orders that Match would meet first. Before a
 // hidden order that is every displayed one too. Nothing stands before an order that is in no queue.
 func (b *Book) Ahead(s Slot) (lots uint64, orders int) {
 	o := b.orders
-	n := &o.nodes[s]
+	n := o.node(uint32(s))
 	if n.state != queued {
 		return 0, 0
 	}
-	for i := n.prev; i != 0; i = o.nodes[i].prev {
-		lots += uint64(o.nodes[i].leaves)
+	for i := n.prev; i != 0; i = o.node(i).prev {
+		lots += uint64(o.node(i).leaves)
 		orders++
 	}
-	if n.class == Hidden {
-		l := b.ladder(n.side, Displayed)
-		for at := l.bestQueue; at != 0; at = l.behind(at) {
-			if l.price(l.keyOf(at)) != n.price {
+	if n.ladder&1 == uint8(Hidden) {
+		l := b.ladderAt(n.ladder - uint8(Hidden))
+		for at := l.bestQueue; at != 0; at = b.behind(at) {
+			if l.price(b.keyOf(at)) != n.price {
 				continue
 			}
-			for i := o.queues[at].head; i != 0; i = o.nodes[i].next {
-				lots += uint64(o.nodes[i].leaves)
+			for i := o.queue(at).head; i != 0; i = o.node(i).next {
+				lots += uint64(o.node(i).leaves)
 				orders++
 			}
 			break

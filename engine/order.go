@@ -247,8 +247,7 @@ func (e *Engine) queue(o *order, slot book.Slot, price book.Price, leaves uint32
 	e.priority++
 	in.book.Add(slot, book.Resting{
 		Side: bookSide(o.side), Class: o.class(), Price: price, Qty: book.Qty(leaves),
-		Weight: e.weight(o, slot, price, e.priority),
-	})
+	}, e.weight(o, slot, price, e.priority))
 }
 
 // park counts a live order that stands in no queue: a pending stop, a midpoint order.
@@ -257,8 +256,8 @@ func (e *Engine) park(o *order, slot book.Slot, leaves uint32) {
 	e.touchBook(in, o.instrument)
 	e.priority++
 	in.book.Park(slot, book.Resting{
-		Side: bookSide(o.side), Class: book.Hidden, Qty: book.Qty(leaves), Weight: e.weight(o, slot, 0, e.priority),
-	})
+		Side: bookSide(o.side), Class: book.Hidden, Qty: book.Qty(leaves),
+	}, e.weight(o, slot, 0, e.priority))
 }
 
 // unqueue takes a live order out of its book.

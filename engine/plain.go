@@ -257,8 +257,7 @@ func (e *Engine) plainRest(u *user, o *order, slot book.Slot, in *instrument, si
 	e.priority++
 	in.book.Add(slot, book.Resting{
 		Side: side, Class: book.Displayed, Price: price, Qty: book.Qty(left),
-		Weight: plainWeight(o, price, e.priority, e.names[slot].tif),
-	})
+	}, plainWeight(o, price, e.priority, e.names[slot].tif))
 }
 
 // ticks turns a limit price into ticks. False: it is none, off the tick or out of range.

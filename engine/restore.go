@@ -255,12 +255,12 @@ func (r *restore) order() {
 		e.slices += k.slices
 	}
 	in := &e.instruments[o.instrument]
-	rest := book.Resting{Side: bookSide(o.side), Class: o.class(), Price: c.price, Qty: c.leaves, Weight: c.weight}
+	rest := book.Resting{Side: bookSide(o.side), Class: o.class(), Price: c.price, Qty: c.leaves}
 	if c.price == 0 {
 		rest.Class = book.Hidden
-		in.book.Park(slot, rest)
+		in.book.Park(slot, rest, c.weight)
 	} else {
-		in.book.Add(slot, rest)
+		in.book.Add(slot, rest, c.weight)
 	}
 	r.all = append(r.all, rested{c.reference, slot})
 }

@@ -160,7 +160,7 @@ func (b *Rebuild) rest(id uint64, r book.Resting) error {
 	if slot == 0 {
 		return errFull
 	}
-	b.book.Add(slot, r)
+	b.book.Add(slot, r, 0)
 	b.slots[id] = slot
 	return nil
 }

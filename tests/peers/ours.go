@@ -216,11 +216,9 @@ type bareBook struct {
 	book   *book.Book
 	orders *book.Orders
 	places []book.Slot // by id
-	ids    []uint32    // by slot
-	fills  []book.Fill
-	ring   *[ringSize]ringEvent
 	number uint64
 	sum    workload.Sum
+	ring   [ringSize]ringEvent
 }
 
 func runBook(path string) (float64, workload.Sum, error) {
@@ -233,11 +231,8 @@ func runBook(path string) (float64, workload.Sum, error) {
 		orders: orders,
 		book:   book.New(book.Config{Orders: orders, MaxPrice: book.Price(w.Ticks)}),
 		places: make([]book.Slot, w.MaxID+1),
-		ids:    make([]uint32, w.MaxID+2),
-		fills:  make([]book.Fill, 0, 4096),
-		ring:   new([ringSize]ringEvent),
 	}
-	inPlace(uintptr(unsafe.Pointer(orders.Data(0))), uintptr(orders.Cap())*book.OrderSize)
+	orders.Memory(inPlace)
 	inPlace(uintptr(unsafe.Pointer(&b.places[0])), uintptr(len(b.places))*unsafe.Sizeof(book.Slot(0)))
 	clear(b.places) // the floor's arrays lie in huge pages: let the page faults of small ones happen now
 	clear(b.ring[:])
@@ -256,38 +251,36 @@ func (b *bareBook) event(kind, order, qty uint32) *ringEvent {
 	return e
 }
 
+// run carries out operations. The id of an order lies beside it.
 func (b *bareBook) run(ops []workload.Op) {
 	for i := range ops {
-		op := &ops[i]
-		if op.Kind == workload.Add {
-			b.enter(op, book.Side(op.Side), 0)
-			continue
-		}
-		slot := b.places[op.ID]
+		b.do(&ops[i])
+	}
+}
+
+func (b *bareBook) do(op *workload.Op) {
+	side, slot := book.Side(op.Side), book.Slot(0)
+	if op.Kind != workload.Add {
+		slot = b.places[op.ID]
 		if slot == 0 {
 			b.event(ringUnknown, op.ID, 0)
-			continue
+			return
 		}
 		b.book.Remove(slot)
 		if op.Kind == workload.Cancel {
 			b.event(ringCanceled, op.ID, uint32(b.orders.Leaves(slot)))
 			b.places[op.ID] = 0
 			b.orders.Free(slot)
-			continue
+			return
 		}
-		b.enter(op, b.orders.Side(slot), slot)
+		side = b.orders.Side(slot)
 	}
-}
-
-// enter trades an order and rests what is left, in a slot that it may have already.
-func (b *bareBook) enter(op *workload.Op, side book.Side, slot book.Slot) {
 	e := b.event(ringAccepted, op.ID, op.Qty)
-	e.price, e.rest = uint32(op.Price), uint32(side)
-	fills, left := b.book.Match(b.fills[:0], side, book.Price(op.Price), book.Qty(op.Qty))
-	b.fills = fills
-	for i := range fills {
-		f := &fills[i]
-		maker := b.ids[f.Maker]
+	e.other, e.price, e.rest = 0, uint32(op.Price), uint32(side)
+	left := book.Qty(op.Qty)
+	for b.book.Crosses(side, book.Price(op.Price)) {
+		f := b.book.Trade(side, left)
+		maker := uint32(b.orders.Data(f.Maker)[0])
 		b.sum.Trade(maker, uint32(f.Qty))
 		e := b.event(ringTrade, maker, uint32(f.Qty))
 		e.other, e.price, e.rest = op.ID, uint32(f.Price), uint32(f.Leaves)
@@ -295,18 +288,18 @@ func (b *bareBook) enter(op *workload.Op, side book.Side, slot book.Slot) {
 			b.places[maker] = 0
 			b.orders.Free(f.Maker)
 		}
-	}
-	switch {
-	case left != 0:
-		if slot == 0 {
-			slot = b.orders.Take()
-			b.places[op.ID], b.ids[slot] = slot, op.ID
+		if left -= f.Qty; left == 0 {
+			if slot != 0 {
+				b.places[op.ID] = 0
+				b.orders.Free(slot)
+			}
+			return
 		}
-		b.book.Add(slot, book.Resting{
-			Side: side, Price: book.Price(op.Price), Qty: left, Weight: uint64(op.ID) * 0x9e3779b97f4a7c15,
-		})
-	case slot != 0:
-		b.places[op.ID] = 0
-		b.orders.Free(slot)
 	}
+	if slot == 0 {
+		slot = b.orders.Take()
+		b.places[op.ID] = slot
+		b.orders.Data(slot)[0] = uint64(op.ID)
+	}
+	b.book.Add(slot, book.Resting{Side: side, Price: book.Price(op.Price), Qty: left}, uint64(op.ID)*0x9e3779b97f4a7c15)
 }

@@ -36,10 +36,8 @@ const (
 type market struct {
 	book   *book.Book
 	orders *book.Orders
-	ids    []uint64    // by slot
 	slots  []book.Slot // by id, 0 not live
 	rare   map[uint64]book.Slot
-	fills  []book.Fill
 
 	ring    *C.struct_ring
 	reports *C.struct_report
@@ -61,13 +59,10 @@ func engine_init(_ uint64, transport *C.struct_transport, sink unsafe.Pointer) {
 	it = &market{
 		orders: o,
 		book:   book.New(book.Config{Orders: o, MaxPrice: highest}),
-		ids:    make([]uint64, orders+1),
 		slots:  make([]book.Slot, flatIDs),
 		rare:   map[uint64]book.Slot{},
-		fills:  make([]book.Fill, 0, 1<<16),
 	}
 	clear(it.slots) // the page faults happen now
-	clear(it.ids)
 	it.warm()
 	if transport != C.engine_get_transport() {
 		it.other, it.handle, it.spare = transport, sink, new(C.struct_report)
@@ -84,7 +79,7 @@ func (m *market) warm() {
 	var taken [1 << 16]book.Slot
 	for i := range taken {
 		taken[i] = m.orders.Take()
-		m.book.Add(taken[i], book.Resting{Side: book.Sell, Price: middle + book.Price(64*i), Qty: 1})
+		m.book.Add(taken[i], book.Resting{Side: book.Sell, Price: middle + book.Price(64*i), Qty: 1}, 0)
 	}
 	for _, s := range slices.Backward(taken[:]) {
 		m.book.Remove(s)
@@ -150,6 +145,7 @@ func (m *market) enter(c *C.struct_message) {
 			panic("flash1: more orders than there is room for")
 		}
 		m.place(uint64(c.order), s)
+		m.orders.Data(s)[0] = uint64(c.order)
 		m.rest(c, s, book.Side(c.side), left)
 	}
 }
@@ -186,16 +182,15 @@ func (m *market) modify(c *C.struct_message) {
 }
 
 func (m *market) rest(c *C.struct_message, s book.Slot, side book.Side, left book.Qty) {
-	m.ids[s] = uint64(c.order)
-	m.book.Add(s, book.Resting{Side: side, Price: book.Price(int64(c.price) + middle), Qty: left})
+	m.book.Add(s, book.Resting{Side: side, Price: book.Price(int64(c.price) + middle), Qty: left}, 0)
 }
 
 func (m *market) match(c *C.struct_message, side book.Side) book.Qty {
-	fills, left := m.book.Match(m.fills[:0], side, book.Price(int64(c.price)+middle), book.Qty(c.quantity))
-	m.fills = fills
-	for i := range fills {
-		f := &fills[i]
-		maker := m.ids[f.Maker]
+	left, limit := book.Qty(c.quantity), book.Price(int64(c.price)+middle)
+	for left != 0 && m.book.Crosses(side, limit) {
+		f := m.book.Trade(side, left)
+		left -= f.Qty
+		maker := m.orders.Data(f.Maker)[0]
 		r := m.next()
 		r.type_side = C.REPORT_TRADE
 		r.sequence, r.order, r.price, r.quantity = c.sequence, 0, C.int64_t(int64(f.Price)-middle), C.uint64_t(f.Qty)
