@@ -2,6 +2,7 @@ package replay
 
 import (
 	"encoding/binary"
+	"unsafe"
 
 	"matcher/engine"
 	"matcher/replay/npy"
@@ -117,13 +118,14 @@ func (r *CellRows) fill(cells []byte) (rest []byte, done bool, err error) {
 		room = int(min(uint64(room), r.Most-r.Table.Rows()))
 	}
 	var (
-		seq, time, price, match     = r.seq.Room(), r.time.Room(), r.price.Room(), r.match.Room()
-		maker, taker, qty, leaves   = r.maker.Room(), r.taker.Room(), r.qty.Room(), r.leaves.Room()
-		ref, orig, instrument, user = r.ref.Room(), r.origRef.Room(), r.instrument.Room(), r.user.Room()
-		kind, flags, idx, side      = r.kind.Room(), r.flags.Room(), r.idx.Room(), r.side.Room()
-		tif, shown                  = r.tif.Room(), r.shown.Room()
-		cell                        [engine.CellSize + 8]byte // with zeros behind it
-		all                         = r.Filter == Filter{}
+		seq, time, price, match = as[uint64](r.seq, room), as[uint64](r.time, room), as[uint64](r.price, room), as[uint64](r.match, room)
+		maker, taker            = as[uint64](r.maker, room), as[uint64](r.taker, room)
+		qty, leaves, ref, orig  = as[uint32](r.qty, room), as[uint32](r.leaves, room), as[uint32](r.ref, room), as[uint32](r.origRef, room)
+		instrument, user        = as[uint16](r.instrument, room), as[uint16](r.user, room)
+		kind, flags, idx, side  = as[uint8](r.kind, room), as[uint8](r.flags, room), as[uint8](r.idx, room), as[uint8](r.side, room)
+		tif, shown              = as[uint8](r.tif, room), as[uint8](r.shown, room)
+		cell                    [engine.CellSize + 8]byte // with zeros behind it
+		all                     = r.Filter == Filter{}
 	)
 	for ; len(cells) >= engine.CellSize && n < room; cells = cells[engine.CellSize:] {
 		*(*[engine.CellSize]byte)(cell[:]) = *(*[engine.CellSize]byte)(cells)
@@ -140,18 +142,12 @@ func (r *CellRows) fill(cells []byte) (rest []byte, done bool, err error) {
 			}
 		}
 		p := &placesOf[cell[0]]
-		le.PutUint64(seq[n*8:], le.Uint64(cell[8:]))
-		le.PutUint64(time[n*8:], le.Uint64(cell[16:]))
-		le.PutUint64(price[n*8:], le.Uint64(cell[p.price:]))
-		le.PutUint64(match[n*8:], le.Uint64(cell[p.match:]))
-		le.PutUint64(maker[n*8:], le.Uint64(cell[p.maker:]))
-		le.PutUint64(taker[n*8:], le.Uint64(cell[p.taker:]))
-		le.PutUint32(qty[n*4:], le.Uint32(cell[p.qty:]))
-		le.PutUint32(leaves[n*4:], le.Uint32(cell[p.leaves:]))
-		le.PutUint32(ref[n*4:], le.Uint32(cell[p.ref:]))
-		le.PutUint32(orig[n*4:], le.Uint32(cell[p.origRef:]))
-		le.PutUint16(instrument[n*2:], le.Uint16(cell[2:]))
-		le.PutUint16(user[n*2:], le.Uint16(cell[4:]))
+		seq[n], time[n] = le.Uint64(cell[8:]), le.Uint64(cell[16:])
+		price[n], match[n] = le.Uint64(cell[p.price:]), le.Uint64(cell[p.match:])
+		maker[n], taker[n] = le.Uint64(cell[p.maker:]), le.Uint64(cell[p.taker:])
+		qty[n], leaves[n] = le.Uint32(cell[p.qty:]), le.Uint32(cell[p.leaves:])
+		ref[n], orig[n] = le.Uint32(cell[p.ref:]), le.Uint32(cell[p.origRef:])
+		instrument[n], user[n] = le.Uint16(cell[2:]), le.Uint16(cell[4:])
 		kind[n], flags[n], idx[n], side[n] = cell[0], cell[1], cell[6], cell[7]
 		tif[n], shown[n] = cell[p.tif], cell[p.display]
 		n++
@@ -160,6 +156,12 @@ func (r *CellRows) fill(cells []byte) (rest []byte, done bool, err error) {
 		return nil, false, err
 	}
 	return cells, done || r.Most != 0 && r.Table.Rows() == r.Most, nil
+}
+
+// as is the room of a column as the integers that it holds, in the order of bytes of the engine's cells.
+func as[T uint8 | uint16 | uint32 | uint64](c *npy.Column, n int) []T {
+	room := c.Room()[:n*int(unsafe.Sizeof(T(0)))]
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(room))), n)
 }
 
 // EventRows makes rows of what commands caused: one of each event, so each fill is there for its maker and for its taker,

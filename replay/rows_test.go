@@ -58,27 +58,28 @@ func manyCells(tb testing.TB, dir string, n int) fs.FS {
 	return os.DirFS(dir)
 }
 
-// eachBlock hands the cells of every block to f.
-func eachBlock(tb testing.TB, fsys fs.FS, f func(cells []byte) error) (cells int) {
+// eachBlock hands the cells of every block to f, until that is done.
+func eachBlock(tb testing.TB, fsys fs.FS, f func(cells []byte) (done bool, err error)) (cells int) {
 	tb.Helper()
 	r, err := journal.Open(fsys)
-	for err == nil {
+	for done := false; err == nil && !done; {
 		var b *journal.Block
 		if b, err = r.Next(); err == nil {
 			cells += len(b.Cells) / engine.CellSize
-			err = f(b.Cells)
+			done, err = f(b.Cells)
 		}
 	}
-	if !errors.Is(err, io.EOF) {
+	if err != nil && !errors.Is(err, io.EOF) {
 		tb.Fatal(err)
 	}
+	_ = r.Close() // it was only read
 	return cells
 }
 
-// BenchmarkCells exports a million cells in each format, every block verified, beside the same bytes copied by the kernel's own
+// BenchmarkCells exports four million cells in each format as the command does, every block verified, beside the same bytes copied by the kernel's own
 // read and write. M/s is millions of cells a second.
 func BenchmarkCells(b *testing.B) {
-	fsys := manyCells(b, b.TempDir(), 1_000_000)
+	fsys := manyCells(b, b.TempDir(), 4_000_000)
 	for _, format := range []string{"npz", "struct-npy", "csv"} {
 		b.Run(format, func(b *testing.B) {
 			var took, copied time.Duration
@@ -92,19 +93,17 @@ func BenchmarkCells(b *testing.B) {
 				}
 				rows, known := NewCellRows(), uint64(0)
 				if format == "npz" {
-					eachBlock(b, fsys, func(c []byte) error {
-						n, _ := rows.Count(c)
+					eachBlock(b, fsys, func(c []byte) (bool, error) {
+						n, done := rows.Count(c)
 						known += n
-						return nil
+						return done, nil
 					})
+					rows.Most = known
 				}
 				if err := rows.Table.To(npy.Output{Format: format, W: out, Rows: known}); err != nil {
 					b.Fatal(err)
 				}
-				cells += eachBlock(b, fsys, func(c []byte) error {
-					_, err := rows.Add(c)
-					return err
-				})
+				cells += eachBlock(b, fsys, rows.Add)
 				if err := errors.Join(rows.Table.Finish(), out.Close()); err != nil {
 					b.Fatal(err)
 				}

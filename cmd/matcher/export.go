@@ -30,6 +30,7 @@ type exporting struct {
 	format, out, from, to, symbol, kinds string
 	events                               bool
 	levels                               int
+	levelsGiven                          bool
 	until                                uint64 // ns since 1970, 0: no end
 	filter                               replay.Filter
 	progress                             longWork
@@ -72,6 +73,9 @@ func (x *exporting) check() error {
 	if x.levels < 1 || x.levels > 1000 {
 		return &fault{Code: "E4004", What: fmt.Sprintf("--levels %d is not 1 to 1000", x.levels), Fix: "--levels 10"}
 	}
+	if x.levelsGiven && x.format != "lobster" {
+		return &fault{Code: "E4004", What: "--levels is for --format lobster alone", Why: "the other formats of an export have no book", Fix: "--format lobster --levels 10", Or: "matcher replay DIR --depth 10 --changes"}
+	}
 	if (x.format == "lobster" || x.format == "hftbacktest") && (x.symbol == "" || x.kinds != "" || x.events) {
 		return &fault{Code: "E4003", What: x.format + " is market data of one instrument: it needs --symbol, and has no --kind or --events", Fix: "--symbol AAPL"}
 	}
@@ -83,6 +87,9 @@ func (x *exporting) check() error {
 		if err := readBound(bound.name, bound.text, bound.seq, bound.time); err != nil {
 			return err
 		}
+	}
+	if f := &x.filter; f.ToSeq != 0 && f.FromSeq > f.ToSeq || f.ToTime != 0 && f.FromTime > f.ToTime {
+		return &fault{Code: "E4004", What: fmt.Sprintf("--from %s is behind --to %s", x.from, x.to), Fix: "--from " + x.to + " --to " + x.from}
 	}
 	return x.checkKinds()
 }

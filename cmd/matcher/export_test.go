@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -219,4 +221,27 @@ func TestImportCSV(t *testing.T) {
 			t.Errorf("%q: exit %d, %s", text, o.code, o.stderr)
 		}
 	}
+}
+
+// Prices of the hftbacktest array are the doubles next to the decimals: 1,500,100 times 0.0001 is not 150.01.
+func TestExportHFTPrices(t *testing.T) {
+	j, out := recorded(t, "MAKER enter 1 S 7 AAPL 1500100 0 Y\n"), filepath.Join(t.TempDir(), "h.npy")
+	do(t, 0, "journal", "export", j, "--format", "hftbacktest", "--symbol", "AAPL", "-o", out)
+	data, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := data[len(data)-64:]
+	px, qty := math.Float64frombits(binary.LittleEndian.Uint64(row[24:])), math.Float64frombits(binary.LittleEndian.Uint64(row[32:]))
+	if px != 150.01 || qty != 7 {
+		t.Errorf("%v at %v", qty, px)
+	}
+}
+
+// Flags that would have no effect, and bounds between which nothing lies, are refused.
+func TestExportNothing(t *testing.T) {
+	j := recorded(t, queueFlow)
+	in(t, do(t, exitUsage, "journal", "export", j, "--format", "csv", "--levels", "3").stderr, "--levels is for --format lobster")
+	in(t, do(t, exitUsage, "journal", "export", j, "--format", "csv", "--from", "9", "--to", "5").stderr, "--from 9 is behind --to 5")
+	in(t, do(t, exitUsage, "journal", "export", j, "--format", "csv", "--from", "2026-01-02T10:00:00Z", "--to", "2026-01-02T09:00:00Z").stderr, "is behind")
 }

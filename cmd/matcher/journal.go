@@ -39,6 +39,7 @@ func journalVerb(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
+	x.levelsGiven = flags.Changed("levels")
 	if words[0] == "dtype" {
 		return dtypes(e.Stdout)
 	}

@@ -45,6 +45,9 @@ func replayMode(flags *pflag.FlagSet, modes []replayModeFlags) (string, error) {
 			mode = m
 		}
 	}
+	if f := flags.Lookup(mode.name); f != nil && slices.Contains([]string{"", "0", "0s", "false", "[]"}, f.Value.String()) {
+		return "", &fault{Code: "E4004", What: fmt.Sprintf("--%s %q asks for nothing", f.Name, f.Value), Fix: "matcher replay --help"}
+	}
 	var err error
 	flags.Visit(func(f *pflag.Flag) {
 		if err != nil || f.Name == mode.name || slices.Contains([]string{"verify", "until", "to-seq", "json"}, f.Name) || slices.Contains(mode.with, f.Name) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"strconv"
 	"strings"
 	"time"
@@ -257,6 +258,13 @@ func (v *whatIf) step(s *replay.Step) error {
 	return nil
 }
 
+// averagePrice is a price times lots, a lot, with two digits more than prices have, cut off.
+func averagePrice(notional, lots uint64, decimals uint8) string {
+	hi, lo := bits.Mul64(notional, 100)
+	price, _ := bits.Div64(hi, lo, lots) // it fits: no price is near 2^64 / 100
+	return decimalText(price, decimals+2)
+}
+
 // end tells what it came to.
 func (v *whatIf) end(in *inserted) error {
 	if v.asJSON {
@@ -271,7 +279,7 @@ func (v *whatIf) end(in *inserted) error {
 		text += fmt.Sprintf("order   accepted: %t; %s, %d lots, %d left", r.Accepted, count(int(r.Fills), "fill"), r.Filled, r.Left)
 		if r.Filled > 0 {
 			def := v.engine.Instruments()[v.engine.Lookup(symbolOf(in.words[1]))]
-			text += ", average price " + decimalText(r.Notional/r.Filled, def.PriceDecimals)
+			text += ", average price " + averagePrice(r.Notional, r.Filled, def.PriceDecimals)
 		}
 		text += "\n"
 	}

@@ -105,7 +105,7 @@ func TestWhatIfQueue(t *testing.T) {
 	o := do(t, 0, "replay", j, "--insert", "seq=7 user=MAKER sell 30 AAPL @ 150")
 	in(t, o.stdout, "ahead 150 lots in 2 orders, 30 left", "ahead 30 lots in 1 order, 30 left", "ahead 0 lots in 0 orders, 30 left", "every event of 12 commands is as it was recorded")
 	o = do(t, 0, "replay", j, "--insert", "seq=4 user=MAKER sell 130 AAPL @ 149.99")
-	in(t, o.stdout, "1 fill, 120 lots, 10 left, average price 149.9900", "lost\t")
+	in(t, o.stdout, "1 fill, 120 lots, 10 left, average price 149.990000", "lost\t")
 }
 
 // What --order tells of an order: its events under its own name and every later one, and where it stands.
