@@ -47,7 +47,10 @@ func TestArchive(t *testing.T) {
 	trade(4)
 	s.stop(patience)
 
-	b.beside() // it reads from the birth of the journal
+	if err := os.RemoveAll(filepath.Join(b.journal(), "snapshots")); err != nil {
+		t.Fatal(err)
+	}
+	b.beside() // without snapshots it reads from the birth of the journal, and has the day before too
 	b.must(0, "replay", b.journal(), "--feed", b.path("day.itch50"))
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -79,9 +82,6 @@ func TestArchive(t *testing.T) {
 	}
 	b.stopRelay()
 
-	if err := os.RemoveAll(filepath.Join(b.journal(), "snapshots")); err != nil {
-		t.Fatal(err)
-	}
 	s = b.serve()
 	if got := from(t, s); got != "" {
 		t.Errorf("started from snapshot %s, and there is none", got)
