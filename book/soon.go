@@ -20,23 +20,14 @@ func (b *Book) Soon(side Side, price Price) uint32 {
 	if b.Crosses(side, price) {
 		return b.ladder(1-side, Displayed).bestQueue
 	}
-	l := b.ladder(side, Displayed)
-	if price-1 >= b.highest {
-		return 0
-	}
-	key := l.key(price)
-	at := b.blockOf(l.pageOf(key), key)
-	if at == 0 {
-		return 0
-	}
-	return at | key%blockSize
+	return b.queueAt(b.ladder(side, Displayed), price)
 }
 
 // Line is the memory of a queue.
-func (o *Orders) Line(queue uint32) unsafe.Pointer { return unsafe.Pointer(&o.queues[queue]) }
+func (o *Orders) Line(queue uint32) unsafe.Pointer { return unsafe.Pointer(o.queue(queue)) }
 
 // Ends are the orders at both ends of a queue.
 func (o *Orders) Ends(queue uint32) (head, tail unsafe.Pointer) {
-	q := &o.queues[queue]
-	return unsafe.Pointer(&o.nodes[q.head]), unsafe.Pointer(&o.nodes[q.tail])
+	q := o.queue(queue)
+	return unsafe.Pointer(o.node(q.head)), unsafe.Pointer(o.node(q.tail))
 }

@@ -67,16 +67,19 @@ func (o *Orders) Before(s Slot) Slot { return Slot(o.node(uint32(s)).prev) }
 
 // Tail returns the last order of a side, class and price, 0 if none stands there.
 func (b *Book) Tail(s Side, c Class, p Price) Slot {
-	l := b.ladder(s, c)
+	return Slot(b.queue(b.queueAt(b.ladder(s, c), p)).tail) // of queue 0 nothing is the tail
+}
+
+// queueAt returns the queue of a price, 0, in which nothing stands, if there is no memory for it now.
+func (b *Book) queueAt(l *ladder, p Price) uint32 {
 	if p-1 >= b.highest {
 		return 0
 	}
 	key := l.key(p)
-	at := b.blockOf(l.pageOf(key), key)
-	if at == 0 {
-		return 0
+	if at := b.blockOf(l.pageOf(key), key); at != 0 {
+		return at | key%blockSize
 	}
-	return Slot(b.queue(at | key%blockSize).tail)
+	return 0
 }
 
 // Ahead returns what stands before a queued order at its price: the lots and orders that Match would meet first. Before a
