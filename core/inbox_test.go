@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -59,6 +60,58 @@ func TestHints(t *testing.T) {
 	}
 	if r.hints != 0 || r.hinted != 0 || r.len != 1 {
 		t.Errorf("behind the last packet: %+v", r)
+	}
+}
+
+// TestDeepBookIsHinted: once the book is deep, serving a connection hints at what comes behind.
+func TestDeepBookIsHinted(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	c := config(t)
+	c.World = newMachine(&c)
+	v, err := OpenStepped(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := v.loop
+	defer l.shutdown()
+	l.gateway.Open(0, netip.Addr{}, l.mono)
+	login := soupbin.Login{Username: [6]byte([]byte("U0    ")), Password: [10]byte([]byte("KEY       "))}
+	if l.gateway.Receive(0, soupbin.AppendLogin(nil, &login, soupbin.Right), l.mono, &l.cmd); l.gateway.Unknown(0) {
+		t.Fatal("no login")
+	}
+	var data []byte
+	for ref := range uint32(6) {
+		data = soupbin.AppendUnsequenced(data, (&ouch.CancelOrder{UserRefNum: ref + 1}).Append(nil))
+	}
+	arena := l.kernel.Arena()
+	at := len(arena) - len(data)
+	copy(arena[at:], data)
+	serve := func() *receipt {
+		l.conns.inbox.queues[0] = queue{}
+		l.conns.inbox.put(0, receipt{off: uint64(at), len: uint32(len(data))})
+		for done := 0; done == 0; {
+			if done, _ = l.serve(0, 1); done == 0 {
+				v.Turn() // the journal had no room
+			}
+		}
+		return l.conns.inbox.oldest(0)
+	}
+	if r := serve(); r.hints != 0 {
+		t.Errorf("%d hints in a shallow book", r.hints)
+	}
+	for ref := uint32(1); !l.engine.Deep(); ref++ {
+		for !l.writer.Room() {
+			v.Turn()
+		}
+		*l.cmd.Enter() = engine.Enter{
+			Header: engine.Header{Kind: engine.KindEnter, Instrument: 1, User: 1, Side: 'B'},
+			Ref:    ref, Qty: 1, Price: 100, TIF: '0', Display: 'Y', Capacity: 'P', Cross: 'N',
+		}
+		l.apply(&l.cmd)
+	}
+	if r := serve(); r.hints != 2 || l.next.Cancel().Ref != 3 {
+		t.Errorf("%d hints behind the first packet, the last of order %d; want 2, of order 3", r.hints, l.next.Cancel().Ref)
 	}
 }
 
