@@ -270,6 +270,7 @@ func (l *loop) build(cfg *Config) (*found, error) {
 	l.files.slots, l.files.header, l.files.mail = take(slotCount*slotSize), take(page), take(page)
 	controlOff, streamsOff, feedOff, pastOff := take(control), take(streams), take(feedMemory), take(earlier)
 	arena := k.Arena()
+	l.arena = arena
 	l.past.memory = arena[pastOff:][:earlier]
 	if l.feed != nil {
 		l.feed.packets = feed.NewPackets(arena[feedOff:][:feedMemory], feedOff)

@@ -41,6 +41,7 @@ const (
 type loop struct {
 	world    World
 	kernel   Kernel
+	arena    []byte // the kernel's
 	engine   *engine.Engine
 	gateway  *gateway.Gateway
 	writer   *journal.Writer
@@ -250,7 +251,7 @@ func (l *loop) roomy() bool {
 // serve works off packets of a connection, up to a number. It returns how many it did; false: nothing more can be done in
 // this turn.
 func (l *loop) serve(n int32, credit int) (done int, goOn bool) {
-	for ; done < credit; done++ {
+	for done < credit {
 		if !l.writer.Room() {
 			return done, false
 		}
@@ -270,28 +271,46 @@ func (l *loop) serve(n int32, credit int) (done int, goOn bool) {
 		}
 		if r.len == 0 {
 			l.conns.ended(l, n)
+			done++
 			continue
 		}
 		if l.short() || !l.writer.Room() {
 			return done, false
 		}
-		data := l.kernel.Arena()[r.off : r.off+uint64(r.len)]
+		worked := l.packets(n, r, credit-done)
+		if worked == 0 {
+			return done, true // a login that waits for the end of what its user sent before
+		}
+		done += worked
+		if r.len == 0 {
+			l.conns.recycle(l, n)
+		}
+	}
+	return done, true
+}
+
+// packets works off packets of a receipt, up to a number, until one of them may have changed what serve asks before the next:
+// the room in journal and streams, and what becomes of connections. It returns how many it did.
+func (l *loop) packets(n int32, r *receipt, most int) (done int) {
+	for {
+		data := l.arena[r.off : r.off+uint64(r.len)]
 		if l.engine.Deep() {
 			l.hint(n, r, data)
 		}
 		used, ok := l.gateway.Receive(n, data, l.mono, &l.cmd)
 		if used == 0 {
-			return done, true // a login that waits for the end of what its user sent before
+			return done
 		}
 		r.used(uint32(used))
-		if r.len == 0 {
-			l.conns.recycle(l, n)
+		done++
+		if !ok {
+			return done
 		}
-		if ok {
-			l.apply(&l.cmd)
+		l.apply(&l.cmd)
+		if r.len == 0 || done == most || !l.writer.Room() || l.ready() || l.gateway.Free() < l.memory.entry {
+			return done
 		}
 	}
-	return done, true
 }
 
 // hint tells the engine of the packets behind the one whose turn it is: in a deep book it has their orders fetched meanwhile.
@@ -310,7 +329,7 @@ func (l *loop) hint(n int32, r *receipt, data []byte) {
 
 // ready says whether a whole block waits to be written while fewer than all writes are under way. After submit it does so for
 // another segment only.
-func (l *loop) ready() bool { return l.writer.Pending() != 0 && l.writer.InFlight() < writesInFlight }
+func (l *loop) ready() bool { return l.writer.InFlight() < writesInFlight && l.writer.Pending() != 0 }
 
 // apply sequences one command: journal, engine, journal again for its fills, and the owners' streams. Nothing of it
 // leaves before it is released.

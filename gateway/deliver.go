@@ -37,13 +37,17 @@ func (g *Gateway) Deliver(cmd *engine.Command, events []engine.Event) bool {
 		if st.number+1 != ev.Number {
 			panic("gateway: the engine counts messages otherwise")
 		}
-		m := g.streams.reserve(st, maxMessage)
+		m := g.streams.reserve(st)
 		if m == nil {
 			return false
 		}
-		b := g.encode(m[soupbin.HeaderSize:soupbin.HeaderSize], cmd, ev, at)
-		soupbin.PutHeader(m, soupbin.SequencedData, len(b))
-		g.streams.appended(st, ev.User, soupbin.HeaderSize+len(b))
+		size := g.plainly(m, cmd, ev, at)
+		if size == 0 {
+			b := g.encode(m[soupbin.HeaderSize:soupbin.HeaderSize], cmd, ev, at)
+			soupbin.PutHeader(m, soupbin.SequencedData, len(b))
+			size = soupbin.HeaderSize + len(b)
+		}
+		g.streams.appended(st, ev.User, size)
 	}
 	return true
 }

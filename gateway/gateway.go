@@ -10,6 +10,7 @@
 //	gateway.go   connections, packets
 //	login.go     SoupBinTCP login and resumption
 //	sources.go   where connections come from, and how often they were wrong
+//	plain.go     the most common messages, both ways, without a detour
 //	decode.go    OUCH messages to commands
 //	options.go   option tags, both ways
 //	deliver.go   events to OUCH messages
@@ -211,6 +212,11 @@ func (g *Gateway) Receive(c int32, data []byte, now uint64, cmd *engine.Command)
 		return len(data), false
 	}
 	g.now = now
+	if cn.state == live && uint32(cn.part)|cn.skip == 0 && !g.over {
+		if size := g.plain(cn.user, data, cmd); size != 0 {
+			return size, true
+		}
+	}
 	if cn.skip != 0 {
 		n := min(cn.skip, uint32(len(data)))
 		cn.skip -= n

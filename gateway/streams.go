@@ -24,7 +24,7 @@ type chunk struct {
 	base  uint64 // bytes of its stream before it
 	next  uint32
 	prev  uint32
-	used  uint32 // bytes
+	used  uint32 // bytes, once there is a next one
 }
 
 // place is a byte in a stream, at a packet boundary.
@@ -71,13 +71,14 @@ func (s *streams) bytes(index uint32) []byte {
 // free returns how many chunks are left.
 func (s *streams) free() int { return len(s.chunks) - 1 - int(s.taken) }
 
-// reserve makes room for one packet of at most n bytes at the end of a stream and returns the memory from there; nil: there
+// reserve makes room for one packet of at most maxMessage bytes at the end of a stream and returns that memory; nil: there
 // is none left.
-func (s *streams) reserve(st *stream, n int) []byte {
-	if (st.end.chunk == 0 || int(st.end.off)+n > ChunkSize) && !s.grow(st) {
+func (s *streams) reserve(st *stream) []byte {
+	if (st.end.chunk == 0 || st.end.off > ChunkSize-maxMessage) && !s.grow(st) {
 		return nil
 	}
-	return s.bytes(st.end.chunk)[st.end.off:]
+	at := uint64(st.end.chunk-1)*ChunkSize + uint64(st.end.off)
+	return s.memory[at : at+maxMessage : at+maxMessage]
 }
 
 // grow gives a stream its next chunk, if there is one.
@@ -89,6 +90,7 @@ func (s *streams) grow(st *stream) bool {
 	s.chunks[s.taken] = chunk{first: st.number + 1, prev: st.end.chunk}
 	if st.end.chunk != 0 {
 		last := &s.chunks[st.end.chunk]
+		last.used = st.end.off
 		s.chunks[s.taken].base = last.base + uint64(last.used)
 	}
 	if st.end.chunk == 0 {
@@ -105,7 +107,6 @@ func (s *streams) grow(st *stream) bool {
 func (s *streams) appended(st *stream, user uint16, n int) {
 	st.end.off += uint32(n)
 	st.number++
-	s.chunks[st.end.chunk].used = st.end.off
 	if !st.marked {
 		st.marked = true
 		s.marked = append(s.marked, user)

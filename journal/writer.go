@@ -90,10 +90,10 @@ func (w *Writer) Command(cells []byte, seq, time uint64) {
 		w.firstSeq = seq
 	}
 	w.seq, w.time = seq, time
-	*(*[CellSize]byte)(w.open[w.at:]) = *cell
+	putCell((*[CellSize]byte)(w.open[w.at:]), cell)
 	w.at += CellSize
 	if len(cells) == 2*CellSize {
-		*(*[CellSize]byte)(w.open[w.at:]) = *(*[CellSize]byte)(cells[CellSize:])
+		putCell((*[CellSize]byte)(w.open[w.at:]), (*[CellSize]byte)(cells[CellSize:]))
 		w.at += CellSize
 	}
 }
@@ -112,9 +112,17 @@ func (w *Writer) Fill(cell *[CellSize]byte) bool {
 		w.claim()
 		w.firstSeq = w.seq
 	}
-	*(*[CellSize]byte)(w.open[w.at:]) = *cell
+	putCell((*[CellSize]byte)(w.open[w.at:]), cell)
 	w.at += CellSize
 	return true
+}
+
+// putCell copies a cell in pieces for which no function is called.
+func putCell(to, from *[CellSize]byte) {
+	*(*[16]byte)(to[0:]) = *(*[16]byte)(from[0:])
+	*(*[16]byte)(to[16:]) = *(*[16]byte)(from[16:])
+	*(*[16]byte)(to[32:]) = *(*[16]byte)(from[32:])
+	*(*[16]byte)(to[48:]) = *(*[16]byte)(from[48:])
 }
 
 // claim gives the open block a slot; if it has one already, that one is full, and the next block opens.

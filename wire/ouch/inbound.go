@@ -24,21 +24,13 @@ func (m *EnterOrder) Decode(b []byte) error {
 	if len(b) < EnterOrderSize {
 		return ErrLength
 	}
-	p := (*[EnterOrderSize]byte)(b)
+	p := (*EnterOrderBytes)(b)
 	if p[0] != TypeEnterOrder {
 		return ErrType
 	}
-	m.UserRefNum = u32(p[1:5])
-	m.Side = p[5]
-	m.Quantity = u32(p[6:10])
-	m.Symbol = [8]byte(p[10:18])
-	m.Price = u64(p[18:26])
-	m.TimeInForce = p[26]
-	m.Display = p[27]
-	m.Capacity = p[28]
-	m.Sweep = p[29]
-	m.CrossType = p[30]
-	m.ClOrdID = [14]byte(p[31:45])
+	m.UserRefNum, m.Side, m.Quantity, m.Symbol, m.Price = p.UserRefNum(), p.Side(), p.Quantity(), p.Symbol(), p.Price()
+	m.TimeInForce, m.Display, m.Capacity, m.Sweep, m.CrossType = p.TimeInForce(), p.Display(), p.Capacity(), p.Sweep(), p.CrossType()
+	m.ClOrdID = *p.ClOrdID()
 	var err error
 	m.Appendage, err = elements(b[45:], inbound)
 	return err
@@ -130,12 +122,11 @@ func (m *CancelOrder) Decode(b []byte) error {
 	if len(b) < CancelOrderSize {
 		return ErrLength
 	}
-	p := (*[CancelOrderSize]byte)(b)
+	p := (*CancelOrderBytes)(b)
 	if p[0] != TypeCancelOrder {
 		return ErrType
 	}
-	m.UserRefNum = u32(p[1:5])
-	m.Quantity = u32(p[5:9])
+	m.UserRefNum, m.Quantity = p.UserRefNum(), p.Quantity()
 	var err error
 	m.Appendage, err = elements(b[CancelOrderSize:], inbound)
 	return err

@@ -18,6 +18,7 @@
 //	letters.go    the values of fields
 //	reject.go     reject codes
 //	decode.go     from any message to its struct, for tools
+//	inplace.go    the most common messages, without a struct
 //
 // Decode and Append of every struct are each other's inverse. Decode copies all but Appendage, which refers to the input.
 package ouch

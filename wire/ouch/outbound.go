@@ -57,23 +57,23 @@ func (m *Accepted) Decode(b []byte) error {
 func (m *Accepted) Append(dst []byte) []byte {
 	n := len(dst)
 	dst = extend(dst, AcceptedSize)
-	p := (*[AcceptedSize]byte)(dst[n:])
-	p[0] = TypeAccepted
-	put64(p[1:9], m.Timestamp)
-	put32(p[9:13], m.UserRefNum)
-	p[13] = m.Side
-	put32(p[14:18], m.Quantity)
-	*(*[8]byte)(p[18:26]) = m.Symbol
-	put64(p[26:34], m.Price)
-	p[34] = m.TimeInForce
-	p[35] = m.Display
-	put64(p[36:44], m.OrderRef)
-	p[44] = m.Capacity
-	p[45] = m.Sweep
-	p[46] = m.CrossType
-	p[47] = m.State
-	*(*[14]byte)(p[48:62]) = m.ClOrdID
-	put16(p[62:64], sizeOf(m.Appendage))
+	p := (*AcceptedBytes)(dst[n:])
+	p.SetType()
+	p.SetTimestamp(m.Timestamp)
+	p.SetUserRefNum(m.UserRefNum)
+	p.SetSide(m.Side)
+	p.SetQuantity(m.Quantity)
+	p.SetSymbol(m.Symbol)
+	p.SetPrice(m.Price)
+	p.SetTimeInForce(m.TimeInForce)
+	p.SetDisplay(m.Display)
+	p.SetOrderRef(m.OrderRef)
+	p.SetCapacity(m.Capacity)
+	p.SetSweep(m.Sweep)
+	p.SetCrossType(m.CrossType)
+	p.SetState(m.State)
+	p.SetClOrdID(&m.ClOrdID)
+	p.SetAppendageSize(sizeOf(m.Appendage))
 	return append(dst, m.Appendage...)
 }
 

@@ -38,15 +38,15 @@ func (m *Executed) Decode(b []byte) error {
 func (m *Executed) Append(dst []byte) []byte {
 	n := len(dst)
 	dst = extend(dst, ExecutedSize)
-	p := (*[ExecutedSize]byte)(dst[n:])
-	p[0] = TypeExecuted
-	put64(p[1:9], m.Timestamp)
-	put32(p[9:13], m.UserRefNum)
-	put32(p[13:17], m.Quantity)
-	put64(p[17:25], m.Price)
-	p[25] = m.Liquidity
-	put64(p[26:34], m.MatchNumber)
-	put16(p[34:36], sizeOf(m.Appendage))
+	p := (*ExecutedBytes)(dst[n:])
+	p.SetType()
+	p.SetTimestamp(m.Timestamp)
+	p.SetUserRefNum(m.UserRefNum)
+	p.SetQuantity(m.Quantity)
+	p.SetPrice(m.Price)
+	p.SetLiquidity(m.Liquidity)
+	p.SetMatchNumber(m.MatchNumber)
+	p.SetAppendageSize(sizeOf(m.Appendage))
 	return append(dst, m.Appendage...)
 }
 
@@ -81,12 +81,12 @@ func (m *Canceled) Decode(b []byte) error {
 func (m *Canceled) Append(dst []byte) []byte {
 	n := len(dst)
 	dst = extend(dst, CanceledSize)
-	p := (*[CanceledSize]byte)(dst[n:])
-	p[0] = TypeCanceled
-	put64(p[1:9], m.Timestamp)
-	put32(p[9:13], m.UserRefNum)
-	put32(p[13:17], m.Quantity)
-	p[17] = m.Reason
+	p := (*CanceledBytes)(dst[n:])
+	p.SetType()
+	p.SetTimestamp(m.Timestamp)
+	p.SetUserRefNum(m.UserRefNum)
+	p.SetQuantity(m.Quantity)
+	p.SetReason(m.Reason)
 	return appendOptional(dst, m.Appendage)
 }
 
