@@ -24,7 +24,7 @@ struct report {
 	int64_t price;
 	uint64_t quantity; // the upper half is unused
 	uint64_t maker, taker;
-	uint64_t unused;
+	uint64_t unused; // stays 0
 };
 
 // The reports' ring: the engine writes at tail, the harness's thread reads at head. Each side has a cache line of its own.
@@ -45,6 +45,10 @@ struct transport {
 };
 
 const struct transport *engine_get_transport(void);
+
+// create_ring makes a ring for at least so many reports.
+void *create_ring(uint32_t capacity);
+void free_ring(void *ring);
 
 // push_to sends a report by a transport that is not ours, and waits while it is full.
 void push_to(const struct transport *, void *handle, const struct report *);
