@@ -277,15 +277,18 @@ func accountKeys() []string {
 	return keys
 }
 
-// lonely says what is missing of an account's self-trade prevention.
-func (a *account) lonely() string {
+// lonely says what is missing of an account's self-trade prevention, nil if nothing is. The fix is in words of flags.
+func (a *account) lonely() *unfit {
+	const whole = "--self-level group --self-group 1"
 	switch {
 	case a.level == "group" && a.group == 0:
-		return "level group needs a group, a number from 1"
+		return &unfit{why: "level group needs a group, a number from 1", fix: whole}
 	case a.group != 0 && a.level != "group":
-		return "a group needs level group"
+		return &unfit{why: "a group needs level group", fix: whole}
+	case a.level == "firm" && a.firm == "":
+		return &unfit{why: "level firm needs a firm: without one nobody else is of it", fix: "--self-level firm --firm NAME"}
 	}
-	return ""
+	return nil
 }
 
 // loadUsers reads the file of users; a missing one has none.
@@ -347,8 +350,8 @@ func parseUsers(file string, data []byte) ([]account, error) {
 			return nil, &fault{Code: "E4108", What: heads[i] + ": this [[user]] has no name or no hash", Fix: "matcher user add NAME"}
 		case seen[u.name]:
 			return nil, &fault{Code: "E4107", What: fmt.Sprintf("%s: the user %s is there already", heads[i], u.name)}
-		case u.lonely() != "":
-			return nil, &fault{Code: "E4108", What: fmt.Sprintf("%s: self-trade prevention of %s is not whole", heads[i], u.name), Why: u.lonely()}
+		case u.lonely() != nil:
+			return nil, &fault{Code: "E4108", What: fmt.Sprintf("%s: self-trade prevention of %s is not whole", heads[i], u.name), Why: u.lonely().why}
 		}
 		seen[u.name] = true
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -10,6 +11,9 @@ import (
 	"matcher/client"
 	"matcher/wire/ouch"
 )
+
+// errEntryClosed is what an agent hears when the venue takes no orders.
+var errEntryClosed = errors.New("order entry is closed")
 
 // agent is one client: it sends a few orders, waits until all are accepted, thinks for a moment, and goes on.
 type agent struct {
@@ -234,6 +238,9 @@ func (a *agent) read() error {
 			delete(a.sent, m.UserRefNum)
 			delete(a.live, m.UserRefNum)
 			return nil
+		}
+		if m.Reason == ouch.RejectDestinationClosed {
+			return errEntryClosed
 		}
 		return fmt.Errorf("an order was rejected: %s %s", rejectCode(m.Reason), rejectReason(m.Reason))
 	}

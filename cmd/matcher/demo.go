@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"matcher/core"
+	"matcher/engine"
 	"matcher/replay"
 )
 
@@ -166,6 +167,9 @@ func (d *demo) run(ctx context.Context) (*summary, error) {
 	d.say("agents  %d over TCP, seed %d, for %s", d.clients, d.seed, d.length)
 	floor := newFloor(d.seed)
 	err = d.trade(ctx, floor, logins, server.Addr())
+	if errors.Is(err, errEntryClosed) {
+		err = d.closed(&cfg, server, err)
+	}
 	server.Stop()
 	result, stopped := server.Run()
 	if stopped != nil {
@@ -186,11 +190,28 @@ func (d *demo) fault(cfg *core.Config, err error) error {
 	if errors.As(err, &f) {
 		f.Or = strings.Replace(f.Or, "matcher serve", "matcher demo", 1)
 	}
+	if errors.Is(err, core.ErrMemory) {
+		f.Fix = "matcher demo --for " + (d.length / 2).String()
+	}
 	if f != nil && f.Code == "E1004" {
 		f.Or = "matcher demo --keep DIR   on another disk"
 		if d.keep == "" {
 			f.Fix, f.Or = strings.ReplaceAll(f.Fix, cfg.Journal, os.TempDir()), "TMPDIR=DIR matcher demo   uses another disk"
 		}
+	}
+	return err
+}
+
+// closed says why the venue closed order entry.
+func (d *demo) closed(cfg *core.Config, server *core.Server, err error) error {
+	a, asked := server.Operate(&core.Request{Verb: core.Status})
+	switch {
+	case asked != nil:
+		return err
+	case a.Venue.Gate == engine.GateDisk:
+		return d.fault(cfg, syscall.ENOSPC)
+	case a.Venue.Gate == engine.GateMemory:
+		return d.fault(cfg, core.ErrMemory)
 	}
 	return err
 }

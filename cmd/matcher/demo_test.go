@@ -109,6 +109,30 @@ func TestDemoUnread(t *testing.T) {
 	}
 }
 
+// A disk that becomes full in the middle is the disk's fault, not that of the connection on which an agent hears of it. The
+// demonstration is run in another process, this test once more, on a file system of its own with room for one segment.
+func TestDemoDiskFills(t *testing.T) {
+	if os.Getenv("TEST_DEMO_FULL") != "" {
+		args := []string{"demo", "--for", "10m", "--clients", "32"}
+		os.Exit(run(context.Background(), testEnv(strings.NewReader(""), os.Stdout, os.Stderr, nil), args))
+	}
+	dir := t.TempDir()
+	const mounting = `mount -t tmpfs -o size=20m tmpfs "$0" && exec "$@"`
+	if out, err := exec.Command("unshare", "-m", "sh", "-c", mounting, dir, "true").CombinedOutput(); err != nil {
+		t.Skipf("no file system of our own can be had here: %v %s", err, out)
+	}
+	child := exec.Command("unshare", "-m", "sh", "-c", mounting, dir, os.Args[0], "-test.run=^TestDemoDiskFills$")
+	child.Env = append(os.Environ(), "TEST_DEMO_FULL=1", "TMPDIR="+dir)
+	var stderr strings.Builder
+	child.Stderr = &stderr
+	_ = child.Run() // how it exits is looked at below
+	if code := child.ProcessState.ExitCode(); code != exitEnvironment {
+		t.Errorf("exit %d", code)
+	}
+	wants(t, stderr.String(), "order entry is closed, cancels are served", "error E1004: no space for the journal "+dir+"/matcher-demo-",
+		"fix   df -h "+dir+"\n  or    TMPDIR=DIR matcher demo   uses another disk\n")
+}
+
 // A full disk is told without advice on a configuration that a demonstration does not have, or on a directory that is gone.
 func TestDemoDiskFull(t *testing.T) {
 	t.Setenv("TMPDIR", "/small")

@@ -61,8 +61,8 @@ func accountFlags(fs *pflag.FlagSet) func(*account) error {
 		if fs.Changed("self-level") && a.level != "group" && !fs.Changed("self-group") {
 			a.group = 0 // that of the level before
 		}
-		if err == nil && a.lonely() != "" {
-			err = &fault{Code: "E4004", What: "self-trade prevention of " + a.name + " is not whole", Why: a.lonely(), Fix: "--self-level group --self-group 1"}
+		if u := a.lonely(); err == nil && u != nil {
+			err = &fault{Code: "E4004", What: "self-trade prevention of " + a.name + " is not whole", Why: u.why, Fix: u.fix}
 		}
 		return err
 	}

@@ -195,6 +195,11 @@ func TestUserAccounts(t *testing.T) {
 		{exitUsage, "error E4004: self-trade prevention of DAVE is not whole\n  why   level group needs a group", []string{"add", "DAVE", "--self-level", "group"}},
 		{exitUsage, `error E4004: --cancel-on-disconnect: "maybe" cannot be used`, []string{"set", "BOB", "--cancel-on-disconnect", "maybe"}},
 		{exitUsage, "error E4004: self-trade prevention of BOB is not whole\n  why   a group needs level group", []string{"set", "BOB", "--self-group", "7"}},
+		{
+			exitUsage, "error E4004: self-trade prevention of DAVE is not whole\n  why   level firm needs a firm: without one nobody else is of it\n  fix   --self-level firm --firm NAME\n",
+			[]string{"add", "DAVE", "--self-level", "firm"},
+		},
+		{exitUsage, "error E4004: self-trade prevention of ALICE is not whole\n  why   level firm needs a firm", []string{"set", "ALICE", "--firm", ""}},
 		{exitConfig, "error E4111: there is no user DAVE", []string{"set", "DAVE", "--firm", "X"}},
 		{exitConfig, "error E4112: ", []string{"set", "BOB", "--firm", "TOOLONG"}},
 	} {
@@ -235,6 +240,7 @@ func TestUsersFileFaults(t *testing.T) {
 		{"burst", "[[user]]\nburst = 0\n", "E4108", "u:2:1: user.burst is not what it should be"},
 		{"on disconnect", "[[user]]\ncancel_on_disconnect = \"maybe\"\n", "E4108", "u:2:1: user.cancel_on_disconnect is not what it should be"},
 		{"no group", "[[user]]\nname = \"A\"\nhash = \"" + hash + "\"\nself_level = \"group\"\n", "E4108", "u:1:3: self-trade prevention of A is not whole"},
+		{"no firm", "[[user]]\nname = \"A\"\nhash = \"" + hash + "\"\nself_level = \"firm\"\n", "E4108", "u:1:3: self-trade prevention of A is not whole"},
 		{"no hash", "[[user]]\nname = \"A\"\n", "E4108", "u:1:3: this [[user]] has no name or no hash"},
 		{"twice", "[[user]]\nname = \"A\"\nhash = \"" + hash + "\"\n[[user]]\nname = \"a\"\nhash = \"" + hash + "\"\n", "E4107", "u:4:3: the user A is there already"},
 	} {

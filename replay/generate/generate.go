@@ -22,7 +22,6 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"matcher/book"
 	"matcher/engine"
 	"matcher/replay"
 )
@@ -62,10 +61,25 @@ const (
 	opens   = 34_200_000_000_000
 )
 
-// live is an order that may rest.
+// live is an order that rests.
 type live struct {
-	agent int
-	ref   uint32
+	agent  int
+	ref    uint32
+	leaves uint32
+	price  uint64
+}
+
+// key is the order's name in the whole flow.
+func (o *live) key() uint64 { return uint64(o.agent)<<32 | uint64(o.ref) }
+
+// spot is where an order is found.
+type spot struct{ side, at int }
+
+// shown is what rests on one side, by price. The best is known at any time: to ask the book for it counts the orders there.
+type shown struct {
+	lots map[uint64]uint64
+	best uint64
+	away int64 // wire units to the next worse price
 }
 
 // generator is one run.
@@ -73,7 +87,6 @@ type generator struct {
 	config Config
 	draw   *rand.Rand
 	venue  *replay.Recording
-	index  uint16
 	now    float64 // seconds since the opening
 	base   [kinds]float64
 	extra  [kinds]float64 // hawkes: what past events add
@@ -81,24 +94,38 @@ type generator struct {
 	agent  int             // whose command is at work
 	agents []int           // by user of the venue
 	orders [2][]live       // by side
-	place  map[uint64]int  // agent<<32 | ref: index in orders
-	side   map[uint64]int  // the same: its side
-	last   [2]engine.Level // the touch
+	place  map[uint64]spot // by key
+	shown  [2]shown        // by side
+	last   [2]touch
 	line   replay.Line
 	text   []byte
-	levels []engine.Level
 	stats  gathered
 }
 
 // Flow writes a flow and says what it is like.
 func Flow(c Config, w io.Writer) (Stats, error) {
-	v, err := replay.Record(replay.RecordConfig{MaxOrders: uint32(min(c.Commands+2*opening+1, 1<<22)), MaxUsers: uint32(c.Agents + 1)})
+	g, err := open(c, w)
 	if err != nil {
 		return Stats{}, err
 	}
+	for g.stats.commands < c.Commands {
+		if err := g.event(w, g.next()); err != nil {
+			return Stats{}, err
+		}
+	}
+	return g.stats.end(g.venue.Engine().Fills(), g.now), nil
+}
+
+// open makes a venue and the book that it begins with.
+func open(c Config, w io.Writer) (*generator, error) {
+	v, err := replay.Record(replay.RecordConfig{MaxOrders: uint32(min(c.Commands+2*opening+1, 1<<22)), MaxUsers: uint32(c.Agents + 1)})
+	if err != nil {
+		return nil, err
+	}
 	g := &generator{
 		config: c, draw: rand.New(rand.NewPCG(c.Seed, 0x6d617463686572)), venue: v, refs: make([]uint32, c.Agents),
-		place: map[uint64]int{}, side: map[uint64]int{},
+		place: map[uint64]spot{},
+		shown: [2]shown{{lots: map[uint64]uint64{}, away: -int64(c.Tick)}, {lots: map[uint64]uint64{}, away: int64(c.Tick)}},
 	}
 	total := c.Rate
 	if c.Model == "hawkes" {
@@ -115,17 +142,11 @@ func Flow(c Config, w io.Writer) (Stats, error) {
 				price = c.Mid + uint64(i+1)*c.Tick
 			}
 			if err := g.enter(w, side, price, '0'); err != nil {
-				return Stats{}, err
+				return nil, err
 			}
 		}
 	}
-	for g.stats.commands < c.Commands {
-		kind := g.next()
-		if err := g.event(w, kind); err != nil {
-			return Stats{}, err
-		}
-	}
-	return g.stats.end(g.venue.Engine().Fills(), g.now), nil
+	return g, nil
 }
 
 // next lets time pass to the next event and draws its kind.
@@ -172,8 +193,8 @@ func (g *generator) event(w io.Writer, kind int) error {
 		g.start(replay.Cancel, o.agent)
 		g.line.Ref = o.ref
 		return g.do(w)
-	case kind >= market && kind < cancel && g.last[1-side].Qty > 0:
-		price := g.last[1-side].Price // as far as three ticks behind the touch
+	case kind >= market && kind < cancel && g.last[1-side].lots > 0:
+		price := g.last[1-side].price // as far as three ticks behind the touch
 		if side == 0 {
 			price += 3 * g.config.Tick
 		} else {
@@ -190,7 +211,7 @@ func (g *generator) limitPrice(side int) uint64 {
 	for g.draw.Float64() > away && ticks < 200 {
 		ticks++
 	}
-	opposite := g.last[1-side].Price
+	opposite := g.last[1-side].price
 	if opposite == 0 {
 		opposite = g.config.Mid
 	}
@@ -242,43 +263,68 @@ func (g *generator) do(w io.Writer) error {
 		for int(ev.User) >= len(g.agents) { // users are numbered in the order in which they are first named
 			g.agents = append(g.agents, g.agent)
 		}
-		agent := g.agents[ev.User]
-		key := uint64(agent)<<32 | uint64(ev.Ref)
-		switch {
-		case ev.Flags&engine.EventRests != 0 && ev.Leaves > 0:
-			side := int(ev.Side-'B') / int('S'-'B')
-			g.place[key], g.side[key] = len(g.orders[side]), side
-			g.orders[side] = append(g.orders[side], live{agent, ev.Ref})
-		case ev.Leaves == 0:
-			g.forget(key)
+		o := live{agent: g.agents[ev.User], ref: ev.Ref, leaves: ev.Leaves, price: g.line.Price}
+		if ev.Flags&engine.EventRests != 0 {
+			g.rest(o, int(ev.Side-'B')/int('S'-'B'))
+		} else {
+			g.left(o)
 		}
 	}
-	if g.index == 0 {
-		g.index = g.venue.Engine().Lookup(g.config.Symbol)
-	}
-	for side := range 2 {
-		g.levels = g.venue.Engine().Depth(g.levels[:0], g.index, book.Side(side), 1)
-		g.last[side] = engine.Level{}
-		if len(g.levels) > 0 {
-			g.last[side] = g.levels[0]
-		}
+	for side := range g.last {
+		s := &g.shown[side]
+		g.last[side] = touch{s.best, s.lots[s.best]}
 	}
 	g.stats.add(g.now, cmd.Kind, g.last)
 	return nil
 }
 
-// forget takes an order that is no longer live off the list: the last one takes its place.
-func (g *generator) forget(key uint64) {
-	at, known := g.place[key]
-	if !known {
+// rest notes an order that has come to rest.
+func (g *generator) rest(o live, side int) {
+	g.place[o.key()] = spot{side, len(g.orders[side])}
+	g.orders[side] = append(g.orders[side], o)
+	g.shown[side].add(o.price, uint64(o.leaves))
+}
+
+// left notes what is left of an order, if it rests. One of which nothing is left goes off the list: the last one takes its
+// place.
+func (g *generator) left(o live) {
+	p, rests := g.place[o.key()]
+	if !rests {
 		return
 	}
-	side := g.side[key]
-	last := len(g.orders[side]) - 1
-	moved := g.orders[side][last]
-	g.orders[side][at] = moved
-	g.place[uint64(moved.agent)<<32|uint64(moved.ref)] = at
-	g.orders[side] = g.orders[side][:last]
-	delete(g.place, key)
-	delete(g.side, key)
+	list := g.orders[p.side]
+	was := &list[p.at]
+	g.shown[p.side].take(was.price, uint64(was.leaves-o.leaves))
+	was.leaves = o.leaves
+	if o.leaves > 0 {
+		return
+	}
+	last := len(list) - 1
+	list[p.at] = list[last]
+	g.place[list[p.at].key()] = p
+	g.orders[p.side] = list[:last]
+	delete(g.place, o.key())
+}
+
+func (s *shown) add(price, lots uint64) {
+	s.lots[price] += lots
+	if s.best == 0 || int64(price-s.best)*s.away < 0 {
+		s.best = price
+	}
+}
+
+func (s *shown) take(price, lots uint64) {
+	if s.lots[price] -= lots; s.lots[price] > 0 {
+		return
+	}
+	delete(s.lots, price)
+	switch {
+	case price != s.best:
+	case len(s.lots) == 0:
+		s.best = 0
+	default:
+		for s.lots[s.best] == 0 {
+			s.best += uint64(s.away)
+		}
+	}
 }

@@ -2,8 +2,10 @@ package generate
 
 import (
 	"bytes"
+	"io"
 	"testing"
 
+	"matcher/book"
 	"matcher/replay"
 )
 
@@ -47,6 +49,44 @@ func TestDeterministic(t *testing.T) {
 		}
 		if lines != 20_000 || v.Engine().Fills() != s.Trades {
 			t.Errorf("%s: %d lines, %d fills; stats say %d", model, lines, v.Engine().Fills(), s.Trades)
+		}
+	}
+}
+
+// What the generator knows of the touch is what the book shows, after each command; also with few orders, where a side is often
+// empty and prices are far apart.
+func TestTouch(t *testing.T) {
+	for _, model := range Models() {
+		c := config(model)
+		c.Agents, c.Lots = 2, 1
+		g, err := open(c, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := g.venue.Engine().Lookup(c.Symbol)
+		empty := 0
+		for i := range 20_000 {
+			kind := g.next()
+			if i < 5_000 && i%4 != 0 { // the book runs dry
+				kind = cancel + kind%2
+			}
+			if err := g.event(io.Discard, kind); err != nil {
+				t.Fatal(err)
+			}
+			for side := range 2 {
+				want := touch{}
+				if at := g.venue.Engine().Depth(nil, in, book.Side(side), 1); len(at) > 0 {
+					want = touch{at[0].Price, at[0].Qty}
+				} else {
+					empty++
+				}
+				if g.last[side] != want {
+					t.Fatalf("%s, command %d: side %d shows %+v, is taken for %+v", model, i, side, want, g.last[side])
+				}
+			}
+		}
+		if empty == 0 {
+			t.Errorf("%s: no side was ever empty", model)
 		}
 	}
 }

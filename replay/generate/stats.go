@@ -21,13 +21,16 @@ type Stats struct {
 	AutoLag1     float64 `json:"autocorrelation_1s"`
 }
 
+// touch is the best price of a side, 0 if nothing rests there, and what rests at it.
+type touch struct{ price, lots uint64 }
+
 // gathered is what is counted on the way. Time counts from the end of the opening book, which comes at one moment.
 type gathered struct {
 	tick, rate                 float64
 	commands, enters, cancels  int
 	was                        float64
 	spread, touch, both        float64 // integrals over time
-	last                       [2]engine.Level
+	last                       [2]touch
 	gaps, gapSum, gapSquares   float64
 	second                     int
 	inSecond, before           float64
@@ -38,7 +41,7 @@ type gathered struct {
 func (s *gathered) begin(tick uint64, rate float64) { s.tick, s.rate = float64(tick), rate }
 
 // add counts a command, after which the touch is as given.
-func (s *gathered) add(now float64, kind engine.Kind, touch [2]engine.Level) {
+func (s *gathered) add(now float64, kind engine.Kind, at [2]touch) {
 	s.commands++
 	if kind == engine.KindEnter {
 		s.enters++
@@ -47,10 +50,10 @@ func (s *gathered) add(now float64, kind engine.Kind, touch [2]engine.Level) {
 	}
 	gap := now - s.was
 	if now > 0 {
-		if s.last[0].Qty > 0 && s.last[1].Qty > 0 {
+		if s.last[0].lots > 0 && s.last[1].lots > 0 {
 			s.both += gap
-			s.spread += gap * float64(s.last[1].Price-s.last[0].Price) / s.tick
-			s.touch += gap * float64(s.last[0].Qty+s.last[1].Qty) / 2
+			s.spread += gap * float64(s.last[1].price-s.last[0].price) / s.tick
+			s.touch += gap * float64(s.last[0].lots+s.last[1].lots) / 2
 		}
 		s.gaps++
 		s.gapSum += gap
@@ -65,7 +68,7 @@ func (s *gathered) add(now float64, kind engine.Kind, touch [2]engine.Level) {
 		}
 		s.inSecond++
 	}
-	s.was, s.last = now, touch
+	s.was, s.last = now, at
 }
 
 func (s *gathered) end(trades uint64, seconds float64) Stats {
