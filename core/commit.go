@@ -19,10 +19,12 @@ func (l *loop) seal() {
 			l.feed.packets.Release(l.feed.packets.Mark())
 		}
 	}
-	if l.writer.Empty() || l.writer.Pending() != 0 || l.writer.InFlight() >= writesInFlight {
+	if l.writer.Empty() {
 		return
 	}
-	if l.cfg.Durability == Async && l.state == serving && l.mono < l.opened+lingerTime && l.writer.Size() < lingerSize {
+	young := l.cfg.Durability == Async && l.state == serving && l.mono < l.opened+lingerTime && l.writer.Size() < lingerSize
+	if young || l.writer.Pending() != 0 || l.writer.InFlight() >= writesInFlight {
+		l.writer.Sum() // it goes on growing: what it has is in the cache now
 		return
 	}
 	flags := uint16(0)

@@ -3,6 +3,7 @@ package journal
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 )
 
 // BlockHeader is the first 128 bytes of a block.
@@ -36,8 +37,9 @@ func (h *BlockHeader) More() bool { return h.Flags&FlagMore != 0 }
 
 const blockMagic = KindBlock0 | 'M'<<8 | 'J'<<16 | 'B'<<24
 
-// encode writes the header to the start of the block b, and the checksum, which needs all other bytes of b to be final.
-func (h *BlockHeader) encode(b []byte) {
+// encode writes the header to the start of the block b, and the checksum, which needs all other bytes of b to be final. The
+// checksum of so many cells behind the header is known: sum.
+func (h *BlockHeader) encode(b []byte, sum uint32, cells int) {
 	le := binary.LittleEndian
 	le.PutUint32(b[0:], blockMagic)
 	le.PutUint32(b[8:], h.Length)
@@ -57,7 +59,8 @@ func (h *BlockHeader) encode(b []byte) {
 	le.PutUint64(b[104:], h.OutputHash)
 	le.PutUint64(b[112:], h.LastSeq)
 	le.PutUint64(b[120:], 0)
-	h.CRC = checksum(b[:h.Length])
+	h.CRC = join(crc32.Checksum(b[8:BlockHeaderSize], castagnoli), sum, cells)
+	h.CRC = crc32.Update(h.CRC, castagnoli, b[BlockHeaderSize+cells*CellSize:h.Length])
 	le.PutUint32(b[4:], h.CRC)
 }
 

@@ -88,5 +88,5 @@ func SegmentName(n uint32) string { return fmt.Sprintf("%06d.mj", n) }
 
 // checksum is CRC-32C over all of a header or block behind the checksum itself.
 func checksum(b []byte) uint32 {
-	return crc32.Checksum(b[8:], crc32.MakeTable(crc32.Castagnoli))
+	return crc32.Checksum(b[8:], castagnoli)
 }

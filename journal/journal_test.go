@@ -69,7 +69,7 @@ func TestLayout(t *testing.T) {
 		Length: 0x1000, Count: 0x21, Flags: 0x5, ID: id, Epoch: 0x22, Position: 0x23, FirstSeq: 0x24, LastSeq: 0x25,
 		Time: 0x26, Promise: 0x27, Chain: 0x28, StateHash: 0x29, OutputHash: 0x2a,
 	}
-	h.encode(b)
+	h.encode(b, 0, 0)
 	want = make([]byte, BlockUnit)
 	copy(want, "\x01MJB")
 	le.PutUint32(want[4:], h.CRC)

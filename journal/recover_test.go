@@ -376,7 +376,7 @@ func TestUnusedSegments(t *testing.T) {
 			data := blank()
 			copy(data[SegmentHeaderSize:], r.blocks[0].Bytes)
 			b.ID[0]++
-			b.encode(data[SegmentHeaderSize:][:b.Length])
+			b.encode(data[SegmentHeaderSize:][:b.Length], 0, 0)
 			r.files[SegmentName(2)] = &fstest.MapFile{Data: data}
 		}, Foreign, "000002.mj"},
 		{"only spares", func(r *rig) { r.files[SegmentName(1)].Data = blank() }, NoJournal, ""},
@@ -561,7 +561,7 @@ func TestForeignBlockInTheTail(t *testing.T) {
 		h := r.blocks[1].BlockHeader
 		h.ID[0]++
 		h.Promise = promise
-		h.encode(r.files[SegmentName(1)].Data[2*BlockUnit:][:h.Length])
+		h.encode(r.files[SegmentName(1)].Data[2*BlockUnit:][:h.Length], 0, 0)
 		if got := readAll(r.files); got.err != nil || got.end != end || !got.isTorn {
 			t.Errorf("promise %d: %v, end %+v", promise, got.err, got.end)
 		}

@@ -32,6 +32,8 @@ type Writer struct {
 	lazy     bool
 	synced   Position // of a lazy writer: everything below it is durable
 	firstSeq uint64   // of the open block
+	sum      uint32   // checksum of the open block's cells ...
+	summed   int      // ... up to here
 }
 
 // slot is memory for a block, and what its header will say.
@@ -39,6 +41,8 @@ type slot struct {
 	memory []byte
 	header BlockHeader
 	ended  bool // the write has ended
+	sum    uint32
+	cells  int // that sum is of
 }
 
 // Config is what a Writer starts from.
@@ -58,7 +62,7 @@ func NewWriter(c Config) *Writer {
 		panic("journal: writer in epoch 0, or inside a run of blocks")
 	}
 	w := &Writer{
-		at: BlockHeaderSize, seq: c.State.Seq, time: c.State.Time, slots: make([]slot, len(c.Slots)),
+		at: BlockHeaderSize, summed: BlockHeaderSize, seq: c.State.Seq, time: c.State.Time, slots: make([]slot, len(c.Slots)),
 		id: c.ID, state: c.State, end: c.State.Position, released: c.State.Position, lazy: c.Lazy, synced: c.State.Position,
 	}
 	for i, memory := range c.Slots {
@@ -154,14 +158,14 @@ func (w *Writer) close(flags uint16, stateHash, outputHash uint64) {
 	length := blockSize(uint64(count))
 	clear(w.open[w.at:length]) // the slot may have held another block
 	s := &w.slots[w.closed%len(w.slots)]
-	s.ended = false
+	s.ended, s.sum, s.cells = false, w.sum, (w.summed-BlockHeaderSize)/CellSize
 	s.header = BlockHeader{
 		Length: uint32(length), Count: uint32(count), Flags: flags, ID: w.id, Epoch: w.state.Epoch, Position: w.end,
 		FirstSeq: w.firstSeq, LastSeq: w.seq, Time: w.time, StateHash: stateHash, OutputHash: outputHash,
 	}
 	w.end += Position(length)
 	w.closed++
-	w.open, w.at = nil, BlockHeaderSize
+	w.open, w.at, w.sum, w.summed = nil, BlockHeaderSize, 0, BlockHeaderSize
 }
 
 // Pending returns the length of the block that Next would hand out, 0 if there is none. The caller asks before Next, and
@@ -190,7 +194,7 @@ func (w *Writer) Begin(size uint64) SegmentHeader {
 }
 
 // Next hands out the next closed block, finished: its promise is what is durable at this moment, its checksum and chain
-// are computed here. The block's memory must not be touched until Written.
+// are computed here, as far as Sum has not. The block's memory must not be touched until Written.
 func (w *Writer) Next() (Block, bool) {
 	if w.handed == w.closed {
 		return Block{}, false
@@ -207,7 +211,7 @@ func (w *Writer) Next() (Block, bool) {
 		h.Promise = w.synced
 	}
 	block := s.memory[:h.Length]
-	h.encode(block)
+	h.encode(block, s.sum, s.cells)
 	w.state.follow(h)
 	return Block{
 		BlockHeader: *h, Slot: i, Bytes: block,

@@ -62,6 +62,7 @@ func (f figures) goals() []goal {
 		{"round trip async p99 / (floor + the submit of a write)", ratios(f.of(async, "rtt p99"), sums(f.of(floor, "rtt p99"), f.of("disk", "submit"))), true, 1, ratio},
 		{"round trip async p99.9 / floor", versus(async, "rtt p99.9", floor), true, 1.6, ratio},
 		{"round trip sync p50 / (floor + durable write)", ratios(f.of(sync, "rtt p50"), sums(f.of(floor, "rtt p50"), f.of("disk", "rtt p50"))), true, 1.15, ratio},
+		{"round trip sync p50 / a floor that makes the same write", versus(sync, "rtt p50", "durable floor"), true, 1.15, ratio},
 		{"p99 of one order beside a flood / quiet", within(async, "flood 1 p99", "flood 0 p99"), true, 2, ratio},
 		{"... of the floor itself", within(floor, "flood 1 p99", "flood 0 p99"), true, 2, ratio},
 		{"p99 of one order beside eight floods / quiet", within(async, "flood 8 p99", "flood 0 p99"), true, 2, ratio},

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -53,6 +55,20 @@ func TestContestants(t *testing.T) {
 	}
 	if enters := r.figures.of("matcher async", "8x16 enters"); len(enters) != 1 || enters[0] <= 0 {
 		t.Errorf("enters per order: %v", enters)
+	}
+	durable, err := r.durableFloor()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err := r.load("rtt", durable, 200, 0); err != nil || f["orders"] != 200 || f["p50"] <= 0 {
+		t.Errorf("%s: %v, %v", durable.name, f, err)
+	}
+	if _, err := durable.stop(); err != nil {
+		t.Error(err)
+	}
+	wrote, err := os.ReadFile(r.program("floor.bin"))
+	if err != nil || bytes.Count(wrote, make([]byte, 4096)) > len(wrote)/4096-400 { // two messages an order
+		t.Errorf("the durable floor has not written: %v", err)
 	}
 	disk, err := figuresOf(r.program("disk"), r.program("disk.bin"), "-1", "20")
 	if err != nil || disk["writes"] != 20 || disk["p50"] <= 0 {

@@ -67,13 +67,13 @@ func (r *rig) rtt() error {
 		r.figures.add("disk", "rtt p50", disk["p50"])
 		r.figures.add("disk", "rtt p99", disk["p99"])
 		r.figures.add("disk", "submit", disk["submit"])
-		for _, start := range r.contestants() {
+		for _, start := range append(r.contestants(), r.durableFloor) {
 			s, err := start()
 			if err != nil {
 				return err
 			}
 			orders := r.orders
-			if s.name == "matcher sync" {
+			if s.name == "matcher sync" || s.name == "durable floor" {
 				orders /= 10
 			}
 			f, err := r.load("rtt", s, orders, 0)

@@ -114,12 +114,19 @@ func (s *server) stop() (string, error) {
 }
 
 // floor starts the C floor.
-func (r *rig) floor() (*server, error) {
+func (r *rig) floor() (*server, error) { return r.native("floor") }
+
+// durableFloor starts the C floor that makes a durable write before it answers.
+func (r *rig) durableFloor() (*server, error) {
+	return r.native("durable floor", r.program("floor.bin"))
+}
+
+func (r *rig) native(name string, file ...string) (*server, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
-	s, err := r.start("floor", "ready", nil, r.program("floor"), strconv.Itoa(port), strconv.Itoa(r.serverCPU))
+	s, err := r.start(name, "ready", nil, append([]string{r.program("floor"), strconv.Itoa(port), strconv.Itoa(r.serverCPU)}, file...)...)
 	if err == nil {
 		s.port = port
 	}

@@ -2,16 +2,21 @@
 // Enter Order is answered by Accepted, every Cancel Order by Canceled, an Account Query by the next number. There is no book,
 // no matching, no account, no check, no stream to resume from and no journal: what is left is the price of the protocol.
 //
-//   floor PORT CPU
+//   floor PORT CPU [FILE]
+//
+// With FILE it makes a durable write of 4 KiB to it, as `disk` does, before it answers what has come: the floor of a venue whose
+// answers wait for the disk, with one message in flight (what came while a write is under way would be answered with it).
 //
 // A line on stdout says when it listens; on SIGTERM one on stderr says what it did.
 #include "uring.h"
 #include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/fs.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/socket.h>
 
-enum { BUFFERS = 1024, BUFFER = 16384, OUT = 1 << 18, FILES = 1 << 16, KEEP = 1024, ON_ACCEPT = 1, ON_RECV, ON_SEND };
+enum { BUFFERS = 1024, BUFFER = 16384, OUT = 1 << 18, FILES = 1 << 16, KEEP = 1024, ON_ACCEPT = 1, ON_RECV, ON_SEND, ON_WRITE, PIECE = 4096, PIECES = 4096 };
 
 typedef struct {
   int fd, dirty, dead, have;
@@ -172,8 +177,31 @@ static void fell_short(conn *c, int res) {
   if (!c->dirty) c->dirty = 1, dirty[dirties++] = c;
 }
 
+static int file = -1;
+static char *piece;
+
+// file_open makes a file of zeros: what is written there later changes nothing but its content.
+static void file_open(const char *name) {
+  file = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+  piece = mmap(0, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  if (file < 0 || piece == MAP_FAILED) die(name);
+  for (int i = 0; i < PIECE * PIECES >> 20; i++)
+    if (pwrite(file, piece, 1 << 20, (off_t)i << 20) != 1 << 20) die("write");
+  if (fsync(file)) die("fsync");
+  fcntl(file, F_SETFL, O_DIRECT); // a file system that cannot: buffered
+}
+
+// begin_write makes the durable write that the answers of a turn wait for; its completion is the next turn's.
+static void begin_write(void) {
+  static uint64_t writes;
+  struct io_uring_sqe *s = ring_sqe(&R);
+  memcpy(piece, &writes, sizeof writes);
+  s->opcode = IORING_OP_WRITE, s->fd = file, s->addr = (uint64_t)piece, s->len = PIECE, s->off = writes++ % PIECES * PIECE, s->rw_flags = RWF_DSYNC;
+  s->user_data = ON_WRITE;
+}
+
 int main(int argc, char **argv) {
-  if (argc != 3) return fprintf(stderr, "usage: floor PORT CPU\n"), 2;
+  if (argc != 3 && argc != 4) return fprintf(stderr, "usage: floor PORT CPU [FILE]\n"), 2;
   signal(SIGTERM, stop), signal(SIGPIPE, SIG_IGN);
   int listener = socket(AF_INET, SOCK_STREAM, 0), one = 1;
   struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[1])), .sin_addr = {htonl(INADDR_LOOPBACK)}};
@@ -187,14 +215,17 @@ int main(int argc, char **argv) {
   struct io_uring_buf_reg reg = {.ring_addr = (uint64_t)provided, .ring_entries = BUFFERS};
   if (ring_register(&R, IORING_REGISTER_PBUF_RING, &reg, 1)) die("buffers");
   for (unsigned i = 0; i < BUFFERS; i++) give(i);
+  if (argc == 4) file_open(argv[3]);
   accept_on(listener);
   printf("ready\n"), fflush(stdout);
+  int writing = 0;
   while (!ended) {
     if (!ring_idle(&R)) ring_enter(&R, 0);
     unsigned n = ring_ready(&R);
     if (!n) {
-      relax();
-      if (dirties) send_all();
+      if (writing) sched_yield(); // see disk.c
+      else relax();
+      if (dirties && file < 0) send_all();
       continue;
     }
     stamp = 0;
@@ -204,17 +235,21 @@ int main(int argc, char **argv) {
     }
     for (unsigned i = 0; i < n; i++) {
       struct io_uring_cqe *q = ring_cqe(&R, i);
-      int file = (int)(q->user_data >> 8);
+      int number = (int)(q->user_data >> 8);
       switch (q->user_data & 255) {
       case ON_ACCEPT:
         if (q->res >= 0) opened(q->res);
-        if (!(q->flags & IORING_CQE_F_MORE)) accept_on(file);
+        if (!(q->flags & IORING_CQE_F_MORE)) accept_on(number);
         break;
-      case ON_RECV: received(q, file);
+      case ON_RECV: received(q, number); break;
+      case ON_WRITE:
+        if (q->res != PIECE) errno = -q->res, die("durable write");
+        writing = 0, send_all();
       }
     }
     ring_seen(&R, n);
-    send_all();
+    if (file < 0) send_all();
+    else if (dirties && !writing) writing = 1, begin_write();
   }
   fprintf(stderr, "floor: %lu orders, %lu cancels, %lu enters\n", (unsigned long)orders, (unsigned long)cancels, (unsigned long)R.enters);
   return 0;
