@@ -69,6 +69,16 @@ const OrderSize = 64
 // Data is what whoever takes a slot keeps beside the order, in the same cache line. The book never reads it.
 type Data [4]uint64
 
+// node returns the order in whose slot this lies.
+func (d *Data) node() *node {
+	return (*node)(unsafe.Add(unsafe.Pointer(d), -int(unsafe.Offsetof(node{}.data))))
+}
+
+// Leaves and Price are those of Orders, of the order in whose slot this lies.
+
+func (d *Data) Leaves() Qty  { return d.node().leaves }
+func (d *Data) Price() Price { return d.node().price }
+
 // Orders is the memory of all orders of one engine and of the queues in which they stand. Books share it, because its
 // bounds hold for all of them together: there are never more queues, blocks or pages in use than orders. It is used by
 // one goroutine.

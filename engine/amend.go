@@ -82,6 +82,7 @@ func (e *Engine) grow(o *order, slot book.Slot, size uint32) {
 		e.slices -= c.slices
 		c.slices = uint32(e.slicesLeft(slot, size))
 		e.slices += c.slices
+		e.setPlain()
 		if stands {
 			shown = uint32(e.orders.Leaves(slot))
 			c.reserve = size - shown

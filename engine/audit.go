@@ -11,6 +11,9 @@ func (e *Engine) Audit() error {
 	if e.orders == nil {
 		return nil
 	}
+	if err := e.auditPlain(); err != nil {
+		return err
+	}
 	listed := 0
 	sum := uint64(0)
 	for i := 1; i < len(e.users); i++ {
@@ -41,6 +44,29 @@ func (e *Engine) Audit() error {
 	}
 	if have := e.Hash() - e.venueTerm(); have != sum {
 		return fmt.Errorf("engine: the state hash is %016x, a recount gives %016x", have, sum)
+	}
+	return nil
+}
+
+// auditPlain checks that what is worked out for the short way, of the venue, of instruments and of accounts, is up to date.
+func (e *Engine) auditPlain() error {
+	was := e.plain
+	if e.setPlain(); e.plain != was {
+		return fmt.Errorf("engine: orders come the short way while fewer than %d are live, it should be %d", was, e.plain)
+	}
+	for i := range e.instruments {
+		in := &e.instruments[i]
+		was := in.plain
+		if in.setPlain(); in.plain != was {
+			return fmt.Errorf("engine: instrument %d lets %d lots go the short way, it should be %d", i, was, in.plain)
+		}
+	}
+	for i := range e.users {
+		u := &e.users[i]
+		was := u.plain
+		if u.setPlain(); u.plain != was {
+			return fmt.Errorf("engine: user %d may have %d orders that came the short way, it should be %d", i, was, u.plain)
+		}
 	}
 	return nil
 }

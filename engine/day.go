@@ -21,6 +21,7 @@ func (e *Engine) setDay(d *Day) {
 // Nothing settles any more: pegs and stops that are carried sleep until a day opens.
 func (e *Engine) endDay() {
 	e.open, e.closed = false, true
+	e.setPlain()
 	for _, slot := range e.byReference(every) {
 		if e.names[slot].tif != tifGTC {
 			e.kill(slot, 'E')
@@ -35,6 +36,7 @@ func (e *Engine) endDay() {
 func (e *Engine) openDay(d *Day) {
 	fresh := d.Session != e.day.Session
 	e.day, e.open, e.closed = *d, true, e.gate
+	e.setPlain()
 	if fresh {
 		e.renumber()
 		for i := 1; i < len(e.users); i++ {

@@ -49,6 +49,7 @@ package engine
 
 import (
 	"math"
+	"slices"
 	"unsafe"
 
 	"matcher/book"
@@ -66,6 +67,7 @@ type Engine struct {
 	turn      uint64 // counts commands and sweeps of what expired: each settles by itself
 	slices    uint32 // what live icebergs count beside their orders (rule 2.6)
 	closed    bool   // no day is open, or order entry is closed for all
+	plain     int    // below so many live orders one more may come the short way; see setPlain
 
 	orders      *book.Orders   // every live order: its Data is an order
 	first       unsafe.Pointer // the Data of slot 0
@@ -75,9 +77,8 @@ type Engine struct {
 	users       []user       // by index; 0 is the venue
 	instruments []instrument // by index; 0 is unused
 
-	out   []Event     // events of the command at work
-	fills []book.Fill // of the aggressor at work
-	plan  plan        // of the aggressor at work
+	out  []Event // events of the command at work
+	plan plan    // of the aggressor at work
 
 	expiries  *book.Agenda
 	triggers  *book.AgendaMemory // of all stops
@@ -110,12 +111,13 @@ type instrument struct {
 	tick     uint64
 	inverse  uint64 // 2^64/tick, for dividing by it; 0: the tick is 1
 	maxPrice uint64
-	maxQty   uint32
-	careful  [2]uint32 // by side: resting orders that need the careful walk; a policy counts too
+	plain    [4]uint32 // by side of an aggressor: so many lots may go the short way, 0 none; see setPlain
 	watching uint32    // orders that move by themselves
-	state    uint8     // `H` halted, 0 not
 	tops     bool      // a top order is kept track of
+	state    uint8     // `H` halted, 0 not
 	hashed
+	maxQty     uint32
+	careful    [2]uint32 // by side: resting orders that need the careful walk; a policy counts too
 	unsettled  bool
 	last       uint64 // price of the last trade, 0 none
 	anchor     uint64 // last as it was before anything of anchorTurn
@@ -131,20 +133,20 @@ type instrument struct {
 
 // user is one account.
 type user struct {
-	last0    uint32 // last UserRefNum of channel 0
-	base     uint32 // where the names of its orders begin (refTable)
-	open     uint32 // live orders
-	most     uint32 // that it may have (rule 2.6)
-	rare     bool   // disabled, or prevents self-trades by default: not for the short way
-	disabled bool   // kill switch (rule 9.8)
+	last0    uint32    // last UserRefNum of channel 0
+	base     uint32    // where the names of its orders begin (refTable)
+	open     uint32    // live orders
+	plain    uint32    // below so many of them one more may come the short way: most, or 0; see setPlain
+	sent     uint64    // messages so far: the number of the last one
+	interval uint64    // ns that an Enter or Replace costs, 0: there is no limit (rule 3.4)
+	first    book.Slot // live orders, in order of reference
+	tail     book.Slot
 	hashed
-	sent      uint64    // messages so far: the number of the last one
-	first     book.Slot // live orders, in order of reference
-	tail      book.Slot
-	interval  uint64 // ns that an Enter or Replace costs, 0: there is no limit (rule 3.4)
-	paid      uint64 // time up to which the last of them are paid for
+	paid      uint64 // time up to which Enters and Replaces are paid for
+	most      uint32 // orders that may be live (rule 2.6)
 	stops     uint32 // pending
 	mostStops uint32
+	disabled  bool     // kill switch (rule 9.8)
 	lastTerm  uint64   // the part of the state hash of channels from 1 on
 	last      []uint32 // last UserRefNum by channel (tag 28) from 1 on
 	def       User
@@ -190,6 +192,9 @@ func (e *Engine) Apply(events []Event, cmd *Command) []Event {
 	}
 	e.seq, e.time = cmd.Seq, cmd.Time
 	e.turn++
+	if len(events) == cap(events) { // what the short way tells before anything is matched
+		events = slices.Grow(events, 1)
+	}
 	e.out = events
 	if e.due <= e.time && e.open && cmd.Kind != KindRestart { // what a Restart or a Day begins hears of it behind the rest
 		e.expire()

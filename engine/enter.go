@@ -128,6 +128,7 @@ func (e *Engine) live(o *order, t *terms, leaves uint32) (*order, book.Slot, uin
 		if d.flags&orderIceberg != 0 {
 			c.slices = uint32(t.more())
 			e.slices += c.slices
+			e.setPlain()
 		}
 	}
 	e.file(d, slot)

@@ -24,9 +24,14 @@ type hashed struct {
 
 func (e *Engine) touchUser(u *user, index uint16) {
 	if !u.dirty {
-		u.dirty = true
-		e.hashes.users = append(e.hashes.users, index)
+		e.dirty(u, index)
 	}
+}
+
+//go:noinline
+func (e *Engine) dirty(u *user, index uint16) {
+	u.dirty = true
+	e.hashes.users = append(e.hashes.users, index)
 }
 
 // touchBook notes that an instrument has changed: for the hash, and for what has to settle (rule 2.4).

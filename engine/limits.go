@@ -13,7 +13,7 @@ func (u *user) define(d *User) {
 	if d.Rate != 0 {
 		u.interval = second / uint64(d.Rate)
 	}
-	u.setRare()
+	u.setPlain()
 }
 
 // orNone is a limit of which 0 means that there is none.

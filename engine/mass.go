@@ -41,14 +41,19 @@ func (e *Engine) toggle(c *MassCancel) {
 	if e.ownFirm(&c.Header, c.Firm) {
 		u := &e.users[c.User]
 		u.disabled = kind == 'G'
-		u.setRare()
+		u.setPlain()
 	}
 	ev := e.emit(kind, c.User)
 	ev.Idx, ev.Ref = c.Idx, c.Ref
 }
 
-// setRare works out whether the account's orders may take the short way.
-func (u *user) setRare() { u.rare = u.disabled || u.prevention() != 0 }
+// setPlain works out whether the account's orders may take the short way: not while it is disabled or prevents self-trades.
+func (u *user) setPlain() {
+	u.plain = u.most
+	if u.disabled || u.prevention() != 0 {
+		u.plain = 0
+	}
+}
 
 // query carries out OUCH 5.0 Account Query.
 func (e *Engine) query(cmd *Command) {

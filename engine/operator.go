@@ -12,6 +12,7 @@ func (e *Engine) trading(c *Trading) {
 	if c.State == 'H' {
 		in.state = 'H'
 	}
+	in.setPlain()
 	e.touchBook(in, c.Instrument)
 }
 

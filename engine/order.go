@@ -93,6 +93,14 @@ func (e *Engine) at(slot book.Slot) *order {
 	return (*order)(unsafe.Add(e.first, uintptr(slot)*book.OrderSize))
 }
 
+// nameOf returns what its owner's messages repeat of an order, or of one that a slot will hold.
+func (e *Engine) nameOf(slot book.Slot) *name {
+	return (*name)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(e.names)), uintptr(slot)*unsafe.Sizeof(name{})))
+}
+
+// node returns the book's part of the order.
+func (o *order) node() *book.Data { return (*book.Data)(unsafe.Pointer(o)) }
+
 // word returns the 8 bytes that begin an event about the order, without kind and flags.
 func (o *order) word() uint64 {
 	return *(*uint64)(unsafe.Pointer(&o.flags)) &^ 0xffff
@@ -202,6 +210,16 @@ func (e *Engine) unlisted(u *user, o *order) {
 	u.first, u.tail = first, tail
 }
 
+// unfile takes an order off its owner's list and out of the names.
+func (e *Engine) unfile(u *user, o *order, slot book.Slot) {
+	if at := e.refs.first(u, o.ref); *at == e.refs.entry(u, o.ref, slot) && o.idx == 0 {
+		*at = 0
+	} else {
+		e.refs.remove(e, u, o, slot)
+	}
+	e.unlisted(u, o)
+}
+
 // renamed gives a live order a new reference, and with it the last place on its owner's list.
 func (e *Engine) renamed(o *order, slot book.Slot) {
 	u := &e.users[o.user]
@@ -220,9 +238,7 @@ func (e *Engine) renamed(o *order, slot book.Slot) {
 // forget removes an order that is in no book any more from all names it had, and frees its slot.
 func (e *Engine) forget(slot book.Slot) {
 	o := e.at(slot)
-	u := &e.users[o.user]
-	e.refs.remove(e, u, o, slot)
-	e.unlisted(u, o)
+	e.unfile(e.user(o.user), o, slot)
 	if o.flags&orderCold != 0 {
 		e.forgetCold(o, slot)
 	}
@@ -236,6 +252,7 @@ func (e *Engine) forgetCold(o *order, slot book.Slot) {
 	}
 	if o.flags&orderIceberg != 0 {
 		e.slices -= c.slices
+		e.setPlain()
 	}
 	e.instruments[o.instrument].unwatch(e, o, slot)
 }
@@ -280,4 +297,13 @@ func (e *Engine) kill(slot book.Slot, reason uint8) {
 }
 
 // known says whether a command names a user that exists.
-func (e *Engine) known(h *Header) bool { return int(h.User)-1 < len(e.users)-1 && h.User != 0 }
+func (e *Engine) known(h *Header) bool { return uint(h.User)-1 < uint(len(e.users)-1) }
+
+// user and instrument return what has an index that is known to be good: an order's, or a command's that was looked at.
+func (e *Engine) user(index uint16) *user {
+	return (*user)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(e.users)), uintptr(index)*unsafe.Sizeof(user{})))
+}
+
+func (e *Engine) instrument(index uint16) *instrument {
+	return (*instrument)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(e.instruments)), uintptr(index)*unsafe.Sizeof(instrument{})))
+}

@@ -28,6 +28,7 @@ func (in *instrument) watchFor(e *Engine, o *order, slot book.Slot) {
 	side := bookSide(o.side)
 	if o.flags&(orderIceberg|orderMinimum|orderMid) != 0 {
 		in.careful[side]++
+		in.setPlain()
 	}
 	if o.flags&(orderPeg|orderMid|orderPending) == 0 {
 		return
@@ -56,6 +57,7 @@ func (in *instrument) unwatch(e *Engine, o *order, slot book.Slot) {
 	side := bookSide(o.side)
 	if o.flags&(orderIceberg|orderMinimum|orderMid) != 0 {
 		in.careful[side]--
+		in.setPlain()
 	}
 	if o.flags&(orderPeg|orderMid|orderPending) == 0 {
 		return

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math/bits"
+	"slices"
 	"unsafe"
 
 	"matcher/book"
@@ -9,7 +10,7 @@ import (
 
 // The short way of most orders: limit and market orders, day, good till cancelled or immediate-or-cancel, displayed, post-only
 // or without options, of an account without special rules, against makers that ask for no care; and Replaces of such orders
-// by such. Everything it does, enter, replace and aggress do as well; it is here because it is most of the work of a venue.
+// by such that rest. Everything it does, enter, replace and aggress do as well; it is here because it is most of the work of a venue.
 //
 // Enter and Cancel are one function each from top to bottom, with calls only into the book and for what is rare. Events are
 // written as ten words, in place and once; other structs field by field, and in the widths in which they are read again: a
@@ -21,12 +22,10 @@ func (e *Engine) enter(cmd *Command) {
 	if !e.known(&c.Header) {
 		return
 	}
-	u := &e.users[c.User]
+	u := e.user(c.User)
 	if c.Idx == 0 && c.Ref > u.last0 {
 		u.last0 = c.Ref
-		if !u.dirty {
-			e.touchUser(u, c.User)
-		}
+		e.touchUser(u, c.User)
 	} else if !e.use(u, c.User, c.Idx, c.Ref) {
 		return
 	}
@@ -35,46 +34,69 @@ func (e *Engine) enter(cmd *Command) {
 		return
 	}
 	side := sides[c.Side]
-	if c.Flags&^FlagPostOnly|c.Idx|c.Exempt|side>>1 != 0 || c.Display != 'Y' || c.Cross != 'N' || u.rare || u.open >= u.most ||
-		e.closed || e.orders.Live()+int(e.slices) >= e.orders.Cap() || int(c.Instrument) >= len(e.instruments) {
+	if c.Flags&^FlagPostOnly|c.Idx|c.Exempt != 0 || c.Display != 'Y' || c.Cross != 'N' || u.open >= u.plain ||
+		e.orders.Live() >= e.plain || int(c.Instrument) >= len(e.instruments) {
 		e.enterRare(cmd, u)
 		return
 	}
-	in := &e.instruments[c.Instrument] // of index 0 no quantity is good
+	in := e.instrument(c.Instrument)
+	if c.Qty-1 >= in.plain[side%4] { // of instrument 0, and of no side, no quantity is good
+		e.enterRare(cmd, u)
+		return
+	}
 	price, limit := in.ticks(c.Price)
-	rests := limit && (c.TIF == tifDay || c.TIF == tifGTC)
-	if !rests {
-		price = in.immediate(c, side)
-	}
-	if price == 0 || c.Qty-1 >= in.maxQty || in.state != 0 || in.careful[side&1^1] != 0 {
-		e.enterRare(cmd, u)
+	if !limit || c.TIF&^1 != tifDay { // day or good till cancelled
+		if price = in.immediate(c, book.Side(side)); price == 0 {
+			e.enterRare(cmd, u)
+			return
+		}
+		e.enterMarket(c, u, in, book.Side(side), price)
 		return
 	}
-	// The order has its slot from the start: most come to rest.
+	if in.book.Crosses(book.Side(side), price) {
+		e.enterMarket(c, u, in, book.Side(side), price)
+		return
+	}
 	slot := e.orders.Take()
 	o := e.at(slot)
+	u.sent++ // its turn on the list of what has changed came with its UserRefNum
 	e.reference++
 	o.reference, o.ref, o.used = e.reference, c.Ref, 0
 	o.setWord(c.word())
 	id, idEnd := clOrdID(&c.ClOrdID)
-	e.names[slot].set(id, idEnd|uint64(c.Capacity)<<48|uint64(c.TIF)<<56)
-	u.sent++ // its turn on the list of what has changed came with its UserRefNum
-	e.event().put(c.word()|'A', c.Ref, 0, c.Qty, c.Qty, e.reference, 0, c.Price, u.sent, id, idEnd, letters(&c.TIF))
+	e.nameOf(slot).set(id, idEnd|uint64(c.Capacity)<<48|uint64(c.TIF)<<56)
+	e.next().put(c.word()|'A'|uint64(EventRests)<<8, c.Ref, 0, c.Qty, c.Qty, e.reference, 0, c.Price, u.sent,
+		id, idEnd, letters(&c.TIF)|uint64(c.Qty)<<shownShift)
+	e.plainRest(u, o, slot, in, book.Side(side), price, c.Qty, c.TIF)
+}
+
+// enterMarket is enter of an order that meets somebody, or does not rest.
+func (e *Engine) enterMarket(c *Enter, u *user, in *instrument, side book.Side, price book.Price) {
+	slot := e.orders.Take() // from the start: most come to rest
+	o := e.at(slot)
+	u.sent++
+	e.reference++
+	o.reference, o.ref, o.used = e.reference, c.Ref, 0
+	o.setWord(c.word())
+	id, idEnd := clOrdID(&c.ClOrdID)
+	e.nameOf(slot).set(id, idEnd|uint64(c.Capacity)<<48|uint64(c.TIF)<<56)
+	e.next().put(c.word()|'A', c.Ref, 0, c.Qty, c.Qty, e.reference, 0, c.Price, u.sent, id, idEnd, letters(&c.TIF))
 	left := c.Qty
-	if in.book.Crosses(book.Side(side), price) {
+	if in.book.Crosses(side, price) {
 		if c.Flags != 0 {
 			e.plainEnd(o, slot, c.Price, left, 'G')
 			return
 		}
-		left = e.plainWalk(o, in, book.Side(side), price, left)
+		left = e.plainWalk(o, in, side, price, left)
 	}
 	switch {
 	case left == 0:
 		e.orders.Free(slot)
-	case !rests:
+	case c.TIF == tifIOC || c.Price >= MarketPrice:
 		e.plainEnd(o, slot, c.Price, left, 'I')
 	default:
-		e.plainRest(u, o, slot, in, book.Side(side), price, left)
+		e.plainRests(left)
+		e.plainRest(u, o, slot, in, side, price, left, c.TIF)
 	}
 }
 
@@ -103,76 +125,82 @@ var sides = func() (side [256]uint8) {
 }()
 
 // immediate returns the price in ticks that an order which does not rest walks to, 0 if it may not go the short way.
-func (in *instrument) immediate(c *Enter, side uint8) book.Price {
+func (in *instrument) immediate(c *Enter, side book.Side) book.Price {
 	switch {
 	case c.Flags != 0:
 	case c.Price < MarketPrice && c.TIF == tifIOC:
 		if price, ok := in.ticks(c.Price); ok {
 			return price
 		}
-	case c.Price >= MarketPrice && (c.TIF == tifDay || c.TIF == tifIOC) && in.terms.Collar|uint64(in.terms.CollarBP) == 0 && in.maxQty != 0:
-		return in.worst(book.Side(side))
+	case c.Price >= MarketPrice && (c.TIF == tifDay || c.TIF == tifIOC) && in.terms.Collar|uint64(in.terms.CollarBP) == 0:
+		return in.worst(side)
 	}
 	return 0
 }
 
 // plainReplace makes a plain order of another in its slot. False: nothing was done.
 func (e *Engine) plainReplace(c *Replace, u *user, o *order, slot book.Slot) bool {
-	if c.Flags|c.Idx|c.Exempt|c.Side|uint8(o.flags)|uint8(o.flags>>8) != 0 || c.Qty <= o.used {
-		return false
-	}
-	h := Header{Instrument: o.instrument, Side: o.side}
-	in, side, price := e.plainTerms(u, &h, c.TIF, c.Display, c.Price)
-	if in == nil || c.Qty-1 >= in.maxQty {
+	in, side := e.instrument(o.instrument), sides[o.side]
+	price, limit := in.ticks(c.Price)
+	if c.Flags|c.Idx|c.Exempt|c.Side != 0 || o.flags != 0 || !limit || c.TIF&^1 != tifDay || c.Display != 'Y' ||
+		c.Qty <= o.used || c.Qty-1 >= in.plain[side%4] || u.plain == 0 || e.plain == 0 {
 		return false
 	}
 	u.last0 = c.Ref
-	qty, before := c.Qty-o.used, o.reference
+	u.sent++
+	e.touchUser(u, c.User)
 	e.touchBook(in, o.instrument)
 	in.book.Remove(slot)
-	if at := e.refs.first(u, o.ref); *at == e.refs.entry(u, o.ref, slot) && o.idx == 0 {
-		*at = 0
-	} else {
-		e.refs.remove(e, u, o, slot)
-	}
-	e.unlisted(u, o)
+	e.unfile(u, o, slot)
+	qty, before := c.Qty-o.used, o.reference
 	e.reference++
 	o.reference, o.ref = e.reference, c.Ref
 	id, idEnd := clOrdID(&c.ClOrdID)
-	n := &e.names[slot]
+	n := e.nameOf(slot)
+	letters := uint64(c.TIF) | 'Y'<<8 | uint64(n.capacity)<<16 | 'N'<<24
 	n.set(id, idEnd|uint64(n.capacity)<<48|uint64(c.TIF)<<56)
 	word := o.word() | 'U' | uint64(EventShown)<<8 // a plain order that is live rests displayed
-	e.event().put(word, c.Ref, c.OrigRef, qty, qty, e.reference, before, c.Price, e.number(c.User),
-		id, idEnd, uint64(c.TIF)|'Y'<<8|uint64(n.capacity)<<16|'N'<<24)
-	if left := e.plainWalk(o, in, side, price, qty); left == 0 {
-		e.orders.Free(slot)
-	} else if c.TIF == tifIOC || c.Price >= MarketPrice {
-		e.plainEnd(o, slot, c.Price, left, 'I')
-	} else {
-		e.plainRest(u, o, slot, in, side, price, left)
+	market := in.book.Crosses(book.Side(side), price)
+	if !market {
+		word, letters = word|uint64(EventRests)<<8, letters|uint64(qty)<<shownShift
 	}
+	e.next().put(word, c.Ref, c.OrigRef, qty, qty, e.reference, before, c.Price, u.sent, id, idEnd, letters)
+	if market {
+		if qty = e.plainWalk(o, in, book.Side(side), price, qty); qty == 0 {
+			e.orders.Free(slot)
+			return true
+		}
+		e.plainRests(qty)
+	}
+	e.plainRest(u, o, slot, in, book.Side(side), price, qty, c.TIF)
 	return true
 }
 
 // cancel carries out OUCH 5.0 Cancel Order: the quantity is the most that the order may execute in all (rule 9.1).
 func (e *Engine) cancel(c *Cancel) {
-	slot := e.find(c.User, c.Idx, c.Ref)
-	if slot == 0 {
+	if !e.known(&c.Header) {
 		return
 	}
+	u := e.user(c.User)
+	x := *e.refs.first(u, c.Ref)
+	slot := book.Slot(x >> tagBits)
 	o := e.at(slot)
+	if (x^c.Ref^u.base)&tagMask != 0 || o.ref != c.Ref || o.user != c.User || o.idx|c.Idx != 0 {
+		if slot = e.refs.get(e, u, c.User, c.Idx, c.Ref); slot == 0 {
+			return
+		}
+		o = e.at(slot)
+	}
 	if o.flags != 0 || c.Qty > o.used {
 		e.cancelRare(c, o, slot)
 		return
 	}
-	u, in := &e.users[o.user], &e.instruments[o.instrument]
-	qty := uint32(e.orders.Leaves(slot))
+	in := e.instrument(o.instrument)
+	qty := uint32(o.node().Leaves())
 	u.sent++
-	if !u.dirty {
-		e.touchUser(u, o.user)
-	}
-	price := uint64(e.orders.Price(slot)) * in.tick
-	e.event().put(o.word()|'C', o.ref, 0, qty, 0, o.reference, uint64(qty), price, u.sent, 0, 'U'<<reasonShift, 0)
+	e.touchUser(u, o.user)
+	e.next().put(o.word()|'C', o.ref, 0, qty, 0, o.reference, uint64(qty), uint64(o.node().Price())*in.tick, u.sent,
+		0, 'U'<<reasonShift, 0)
 	if !in.dirty || in.watching != 0 {
 		e.touchBook(in, o.instrument)
 	}
@@ -180,38 +208,8 @@ func (e *Engine) cancel(c *Cancel) {
 		in.lostTop(slot)
 	}
 	in.book.Remove(slot)
-	if at := e.refs.first(u, o.ref); *at == e.refs.entry(u, o.ref, slot) && o.idx == 0 {
-		*at = 0
-	} else {
-		e.refs.remove(e, u, o, slot)
-	}
-	e.unlisted(u, o)
+	e.unfile(u, o, slot)
 	e.orders.Free(slot)
-}
-
-// plainTerms returns the instrument, side and price in ticks of an order that may go the short way; no instrument if it
-// may not.
-func (e *Engine) plainTerms(u *user, h *Header, tif, display uint8, wire uint64) (*instrument, book.Side, book.Price) {
-	if display != 'Y' || tif != tifDay && tif != tifIOC && (tif != tifGTC || wire >= MarketPrice) || u.rare || e.closed ||
-		int(h.Instrument) >= len(e.instruments) || h.Instrument == 0 {
-		return nil, 0, 0
-	}
-	in := &e.instruments[h.Instrument]
-	side := book.Buy
-	if h.Side != 'B' {
-		side = book.Sell
-		if h.Side-'S' > 1 && h.Side != 'E' {
-			return nil, 0, 0
-		}
-	}
-	price, ok := in.ticks(wire)
-	if wire >= MarketPrice && in.terms.Collar|uint64(in.terms.CollarBP) == 0 {
-		price, ok = in.worst(side), true
-	}
-	if !ok || in.state != 0 || in.careful[side^1] != 0 {
-		return nil, 0, 0
-	}
-	return in, side, price
 }
 
 // worst returns the price in ticks that a market order walks to.
@@ -222,17 +220,6 @@ func (in *instrument) worst(side book.Side) book.Price {
 	return 1
 }
 
-// plainWalk takes an order to market that has its slot but no names yet, and returns what is left of it.
-func (e *Engine) plainWalk(o *order, in *instrument, side book.Side, price book.Price, left uint32) uint32 {
-	if in.book.Crosses(side, price) {
-		fills, rest := in.book.Match(e.fills[:0], side, price, book.Qty(left))
-		e.fills = fills
-		e.executed(o, in, left)
-		left = uint32(rest)
-	}
-	return left
-}
-
 // plainEnd cancels what is left of such an order.
 func (e *Engine) plainEnd(o *order, slot book.Slot, price uint64, left uint32, reason uint16) {
 	ev := e.tell('C', o, price)
@@ -240,11 +227,15 @@ func (e *Engine) plainEnd(o *order, slot book.Slot, price uint64, left uint32, r
 	e.orders.Free(slot)
 }
 
-// plainRest files it under its names and puts it at the back of its queue.
-func (e *Engine) plainRest(u *user, o *order, slot book.Slot, in *instrument, side book.Side, price book.Price, left uint32) {
+// plainRests marks the last event, which is the order's own, when what is left of it comes to rest.
+func (e *Engine) plainRests(left uint32) {
 	last := &e.out[len(e.out)-1]
 	last.Flags |= EventRests
 	last.Shown = left
+}
+
+// plainRest files it under its names and puts it at the back of its queue.
+func (e *Engine) plainRest(u *user, o *order, slot book.Slot, in *instrument, side book.Side, price book.Price, left uint32, tif uint8) {
 	if at := e.refs.first(u, o.ref); *at == 0 { // plain orders are of channel 0
 		*at = e.refs.entry(u, o.ref, slot)
 	} else {
@@ -257,7 +248,7 @@ func (e *Engine) plainRest(u *user, o *order, slot book.Slot, in *instrument, si
 	e.priority++
 	in.book.Add(slot, book.Resting{
 		Side: side, Class: book.Displayed, Price: price, Qty: book.Qty(left),
-	}, plainWeight(o, price, e.priority, e.names[slot].tif))
+	}, plainWeight(o, price, e.priority, tif))
 }
 
 // ticks turns a limit price into ticks. False: it is none, off the tick or out of range.
@@ -280,42 +271,50 @@ func (in *instrument) setTick(tick uint64) {
 	}
 }
 
-// executed tells both owners of each fill of a plain walk, the maker first, in the order of the walk, and forgets makers
-// that are filled.
-func (e *Engine) executed(o *order, in *instrument, leaves uint32) {
-	if e.Deep() {
-		e.fetchMakers()
-	}
+// plainWalk takes an order that meets somebody to market and returns what is left of it. It tells both owners of each fill,
+// the maker first, in the order of the walk, and forgets makers that are filled.
+func (e *Engine) plainWalk(o *order, in *instrument, side book.Side, price book.Price, left uint32) uint32 {
 	e.touchBook(in, o.instrument)
 	in.printed(e)
-	for i := range e.fills {
-		f := &e.fills[i]
-		e.match++
-		qty, price := uint32(f.Qty), uint64(f.Price)*in.tick
-		leaves -= qty
-		o.used += qty
-
+	deep, taker := e.Deep(), e.user(o.user)
+	for {
+		if cap(e.out)-len(e.out) < 2 {
+			e.out = slices.Grow(e.out, 2)
+		}
+		f := in.book.Trade(side, book.Qty(left))
 		m := e.at(f.Maker)
+		if deep && f.Leaves == 0 {
+			e.fetchMaker(m, f.Maker)
+		}
+		qty, wire := uint32(f.Qty), uint64(f.Price)*in.tick
+		left -= qty
+		o.used += qty
 		m.used += qty
+		e.match++
+		e.fillCount++
+		in.last = wire
 		liquidity, flags, shown := uint64('A'), uint64(0), uint64(f.Leaves)
 		if m.flags&orderHidden != 0 {
 			liquidity, flags, shown = 'J', uint64(EventHidden)<<8, 0
 		}
-		e.event().put(m.word()|'E'|flags, m.ref, 0, qty, uint32(f.Leaves), m.reference, e.match, price, e.number(m.user),
+		u := e.user(m.user)
+		u.sent++
+		e.touchUser(u, m.user)
+		e.next().put(m.word()|'E'|flags, m.ref, 0, qty, uint32(f.Leaves), m.reference, e.match, wire, u.sent,
 			0, liquidity<<reasonShift, shown<<shownShift)
+		taker.sent++ // it is on the list of what has changed: it was told of its order
+		e.next().put(o.word()|'E'|uint64(EventTaker)<<8, o.ref, 0, qty, left, o.reference, e.match, wire, taker.sent,
+			0, 'R'<<reasonShift, 0)
 		if f.Leaves == 0 {
 			e.forget(f.Maker)
 		}
-
-		e.event().put(o.word()|'E'|uint64(EventTaker)<<8, o.ref, 0, qty, leaves, o.reference, e.match, price, e.number(o.user),
-			0, 'R'<<reasonShift, 0)
 		if in.watching != 0 {
-			in.last = price
-			e.print(in, price)
+			e.print(in, wire)
+		}
+		if left == 0 || !in.book.Crosses(side, price) {
+			return left
 		}
 	}
-	in.last = uint64(e.fills[len(e.fills)-1].Price) * in.tick
-	e.fillCount += uint64(len(e.fills))
 }
 
 // printed keeps the last trade price of before the command, or of before the sweep of what expired that precedes it: what

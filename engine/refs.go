@@ -1,6 +1,10 @@
 package engine
 
-import "matcher/book"
+import (
+	"unsafe"
+
+	"matcher/book"
+)
 
 // refTable finds the slot of a live order by (user, channel, UserRefNum). Clients count UserRefNums upwards, so they are used
 // as an index: every account has a secret place where its names begin, and from there on neighbouring names lie side by
@@ -15,6 +19,8 @@ type refTable struct {
 	rest   []uint32 // the same, open addressing, linear probing
 	used   int      // of rest
 	salt   uint64
+	place0 unsafe.Pointer // places[0]
+	mask   uint32         // len(places) - 1
 }
 
 const (
@@ -27,7 +33,8 @@ func newRefTable(orders int, salt uint64) refTable {
 	for n < 2*orders {
 		n *= 2
 	}
-	return refTable{places: make([]uint32, n), rest: make([]uint32, n), salt: salt}
+	places := make([]uint32, n)
+	return refTable{places: places, rest: make([]uint32, n), salt: salt, place0: unsafe.Pointer(&places[0]), mask: uint32(n - 1)}
 }
 
 // base is where the names of an account begin.
@@ -40,7 +47,7 @@ func (u *user) name(idx uint8, ref uint32) (place uint32, tag uint32) {
 
 // first returns the first place of a name of channel 0, entry what stands there for an order.
 func (t *refTable) first(u *user, ref uint32) *uint32 {
-	return &t.places[(u.base+ref)&uint32(len(t.places)-1)]
+	return (*uint32)(unsafe.Add(t.place0, uintptr((u.base+ref)&t.mask)*4))
 }
 
 func (t *refTable) entry(u *user, ref uint32, slot book.Slot) uint32 {

@@ -110,6 +110,7 @@ func (r *restore) venue() {
 	e.seq, e.time, e.reference, e.match, e.priority, e.fillCount = a.seq, a.time, a.reference, a.match, a.priority, a.fills
 	e.definitions, e.mode, e.open, e.gate = a.definitions, a.mode, a.flags&stateOpen != 0, a.flags&stateGate != 0
 	e.closed = e.gate || !e.open
+	e.setPlain()
 	e.epoch, e.dayMatch, e.bustTerm = b.epoch, b.dayMatch, b.bustTerm
 	for have := uint64(0); have < b.busted && r.err == nil; {
 		var c bustedCell
@@ -253,6 +254,7 @@ func (r *restore) order() {
 	if o.flags&orderCold != 0 {
 		e.cold[slot] = k
 		e.slices += k.slices
+		e.setPlain()
 	}
 	in := &e.instruments[o.instrument]
 	rest := book.Resting{Side: bookSide(o.side), Class: o.class(), Price: c.price, Qty: c.leaves}

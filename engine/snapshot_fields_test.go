@@ -17,15 +17,15 @@ func TestSnapshotFields(t *testing.T) {
 		{
 			Engine{},
 			"seq time reference match priority fillCount users instruments rules definitions day open gate epoch mode dayMatch busted bustTerm",
-			"due slices closed orders first names cold refs expiries triggers symbols hashes salt",
-			"turn out fills plan unsettled stopQueue scratch settling throttled soon", // throttled is a figure for people
+			"due slices closed plain orders first names cold refs expiries triggers symbols hashes salt",
+			"turn out plan unsettled stopQueue scratch settling throttled soon", // throttled is a figure for people
 		},
 		{
 			instrument{},
 			"state last top watch def given next",
-			"book tick inverse maxPrice maxQty careful watching tops hashed terms", "unsettled anchor anchorTurn",
+			"book tick inverse maxPrice maxQty plain careful watching tops hashed terms", "unsettled anchor anchorTurn",
 		},
-		{user{}, "last0 disabled sent last def paid", "base rare hashed first tail lastTerm open most interval stops mostStops", ""},
+		{user{}, "last0 disabled sent last def paid", "base plain hashed first tail lastTerm open most interval stops mostStops", ""},
 		{order{}, "reference ref used flags instrument user idx side", "next prev", ""},
 		{name{}, "clOrdID capacity tif", "", ""},
 		{

