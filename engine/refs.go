@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math/bits"
 	"unsafe"
 
 	"matcher/book"
@@ -37,8 +38,17 @@ func newRefTable(orders int, salt uint64) refTable {
 	return refTable{places: places, rest: make([]uint32, n), salt: salt, place0: unsafe.Pointer(&places[0]), mask: uint32(n - 1)}
 }
 
-// base is where the names of an account begin.
-func (t *refTable) base(user uint16) uint32 { return uint32(mum(t.salt^k0, uint64(user)^k1)) }
+// base is where the names of an account begin: as far from those of others as places can be for as many accounts as there are,
+// and where exactly is secret. Accounts are spread by their number with its bits in reverse, each of which a secret function of
+// those before it may flip.
+func (t *refTable) base(user uint16) uint32 {
+	spread, base := bits.Reverse32(uint32(user)-1), uint32(0)
+	for i := 31; i >= 0; i-- {
+		flip := uint32(mum(mum(t.salt^k0, uint64(base)^k1)^t.salt, uint64(i)^k2) >> 16)
+		base |= (spread>>i ^ flip) & 1 << i
+	}
+	return base >> bits.LeadingZeros32(t.mask)
+}
 
 // name returns the first place of a name, not yet cut to the size of the table, and its tag.
 func (u *user) name(idx uint8, ref uint32) (place uint32, tag uint32) {

@@ -100,6 +100,29 @@ func TestRefTableFull(t *testing.T) {
 	}
 }
 
+// TestRefTableSpreads holds that the names of as many accounts as there are begin one in each equal part of the table, and that
+// nobody who does not know the salt knows how far apart.
+func TestRefTableSpreads(t *testing.T) {
+	apart := map[uint32]bool{}
+	for salt := range uint64(64) {
+		table := newRefTable(1<<14, salt)
+		for accounts := 1; accounts <= 1<<10; accounts *= 2 {
+			part := uint32(len(table.places) / accounts)
+			seen := map[uint32]bool{}
+			for user := 1; user <= accounts; user++ {
+				seen[table.base(uint16(user))/part] = true
+			}
+			if len(seen) != accounts {
+				t.Fatalf("salt %d: the names of %d accounts begin in %d parts of the table", salt, accounts, len(seen))
+			}
+		}
+		apart[table.base(2)-table.base(1)] = true
+	}
+	if len(apart) < 60 {
+		t.Errorf("64 salts: %d distances between the first two accounts", len(apart))
+	}
+}
+
 // TestRefTableCannotBeAimedAt: UserRefNums that all meet in the first table, as a client can choose them, lie well apart in
 // the second, also those that would not with another salt.
 func TestRefTableCannotBeAimedAt(t *testing.T) {
