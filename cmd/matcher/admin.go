@@ -27,8 +27,8 @@ func adminVerb(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	if a.patience <= 0 {
-		return timeoutFault(a.patience)
+	if err := checkPatience(a.patience); err != nil {
+		return err
 	}
 	if err := a.find(); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -114,28 +115,16 @@ func (b *bench) flags() {
 
 // check judges what the flags say by themselves.
 func (b *bench) check() error {
-	for _, r := range []struct {
-		name        string
-		is          float64
-		least, most float64
-	}{
-		{"rate", b.rate, 0, 1e9},
-		{"clients", float64(b.clients), 1, 10_000},
-		{"window", float64(b.window), 1, 65_536},
-		{"depth", float64(b.depth), 1, 100_000},
-		{"threads", float64(b.threads), 0, 1024},
-		{"decimals", float64(b.decimals), 0, 9},
-		{"qty", float64(b.quantity), 1, math.MaxUint32},
-	} {
-		if !(r.is >= r.least && r.is <= r.most) { // also of a NaN
-			return &fault{Code: "E4004", What: fmt.Sprintf("--%s %v is out of range", r.name, r.is), Why: fmt.Sprintf("at least %.0f, at most %.0f", r.least, r.most)}
-		}
+	err := cmp.Or(
+		within("rate", b.rate, 0, 1e9), within("clients", b.clients, 1, 10_000), within("window", b.window, 1, 65_536),
+		within("depth", b.depth, 1, 100_000), within("threads", b.threads, 0, 1024), within("decimals", b.decimals, 0, 9),
+		within("qty", b.quantity, 1, math.MaxUint32), within("for", b.length, 100*time.Millisecond, 24*time.Hour),
+		within("warmup", b.warmup, 0, time.Hour), checkPatience(b.patience))
+	if err != nil {
+		return err
 	}
 	if b.rate > 0 && b.rate < 0.1 {
-		return &fault{Code: "E4004", What: fmt.Sprintf("--rate %v is out of range", b.rate), Why: "0, or at least 0.1"}
-	}
-	if b.length < 100*time.Millisecond || b.length > 24*time.Hour || b.warmup < 0 || b.warmup > time.Hour || b.patience <= 0 {
-		return &fault{Code: "E4004", What: "--for, --warmup or --timeout is out of range", Why: "--for 100ms to 24h, --warmup 0s to 1h, --timeout above 0"}
+		return outOfRange("rate", b.rate, "0, or at least 0.1", "0.1")
 	}
 	if b.threads == 0 {
 		b.threads = max(1, runtime.NumCPU()/2)
@@ -200,7 +189,7 @@ func (b *bench) unconfigured() error {
 		return err
 	}
 	if tick == 0 {
-		return &fault{Code: "E4004", What: "--tick 0 is out of range", Why: "above 0"}
+		return outOfRange("tick", tick, "above 0", "0.01")
 	}
 	b.instrument = core.Instrument{Symbol: b.symbol, PriceDecimals: b.decimals, Tick: tick, Lot: 1, MaxQty: math.MaxUint32, MaxPrice: largestPrice}
 	return b.place()

@@ -61,7 +61,7 @@ func wirePrice(in *core.Instrument, text string) (uint64, error) {
 	if price == 0 || price > in.MaxPrice {
 		return 0, &fault{
 			Code: "E2003", What: fmt.Sprintf("%s price %s is out of range", in.Symbol, text),
-			Why: fmt.Sprintf("above 0 and at most %s", decimalText(in.MaxPrice, in.PriceDecimals)),
+			Why: aboveZero(decimalText(in.MaxPrice, in.PriceDecimals)),
 		}
 	}
 	if off := price % in.Tick; off != 0 {
@@ -105,7 +105,7 @@ func lots(in *core.Instrument, text string) (uint32, error) {
 		return 0, f
 	}
 	if most := size.Mul(decimal.NewFromUint64(uint64(in.MaxQty))); d.IsZero() || d.GreaterThan(most) {
-		f.Why = fmt.Sprintf("above 0 and at most %s", most)
+		f.Why = aboveZero(most.String())
 		return 0, f
 	}
 	return uint32(d.Div(size).IntPart()), nil // exact: a multiple, and at most MaxQty

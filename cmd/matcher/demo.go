@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -61,11 +62,8 @@ func demoVerb(ctx context.Context, e *env, args []string) error {
 	if _, err := parse(fs, args, 0, 0); err != nil {
 		return err
 	}
-	if d.length < 100*time.Millisecond || d.length > 10*time.Minute {
-		return &fault{Code: "E4004", What: fmt.Sprintf("--for %s is out of range", d.length), Why: "at least 100ms, at most 10m"}
-	}
-	if d.clients < 2 || d.clients > 64 {
-		return &fault{Code: "E4004", What: fmt.Sprintf("--clients %d is out of range", d.clients), Why: "at least 2, at most 64"}
+	if err := cmp.Or(within("for", d.length, 100*time.Millisecond, 10*time.Minute), within("clients", d.clients, 2, 64)); err != nil {
+		return err
 	}
 	if why := setBackend(&config{}, d.backend); why != nil {
 		return &fault{Code: "E4004", What: fmt.Sprintf("--backend %q is no backend", d.backend), Why: why.why, Fix: "matcher demo --backend " + why.fix}

@@ -70,8 +70,8 @@ func (x *exporting) check() error {
 	if x.out == "-" && !text {
 		return &fault{Code: "E4003", What: x.format + " does not go to standard output: -o names where it goes", Fix: "matcher journal export " + quoteAll([]string{x.dir}) + " --format " + x.format + " -o OUT"}
 	}
-	if x.levels < 1 || x.levels > 1000 {
-		return &fault{Code: "E4004", What: fmt.Sprintf("--levels %d is not 1 to 1000", x.levels), Fix: "--levels 10"}
+	if err := within("levels", x.levels, 1, 1000); err != nil {
+		return err
 	}
 	if x.levelsGiven && x.format != "lobster" {
 		return &fault{Code: "E4004", What: "--levels is for --format lobster alone", Why: "the other formats of an export have no book", Fix: "--format lobster --levels 10", Or: "matcher replay DIR --depth 10 --changes"}

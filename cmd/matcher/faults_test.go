@@ -57,6 +57,42 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
+// A flag's value that is out of its range is told in the same words, whatever the verb: value, limits, and the nearest that may be.
+func TestRanges(t *testing.T) {
+	dir, file := venue(t)
+	journal := filepath.Join(dir, "data")
+	if err := os.Mkdir(journal, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for args, want := range map[string]string{
+		"demo --for 1h":                                  "--for 1h0m0s is out of range|at least 100ms, at most 10m0s|--for 10m0s",
+		"demo --clients 1":                               "--clients 1 is out of range|at least 2, at most 64|--clients 2",
+		"bench --clients 10001":                          "--clients 10001 is out of range|at least 1, at most 10,000|--clients 10000",
+		"bench --rate NaN":                               "--rate NaN is out of range|at least 0, at most 1,000,000,000|--rate 0",
+		"bench --rate 0.01":                              "--rate 0.01 is out of range|0, or at least 0.1|--rate 0.1",
+		"bench --for 1ms":                                "--for 1ms is out of range|at least 100ms, at most 24h0m0s|--for 100ms",
+		"bench --warmup 2h":                              "--warmup 2h0m0s is out of range|at least 0s, at most 1h0m0s|--warmup 1h0m0s",
+		"bench --timeout 0s":                             "--timeout 0s is out of range|above 0|--timeout 10s",
+		"generate --rate 0.001":                          "--rate 0.001 is out of range|at least 0.01, at most 1,000,000,000|--rate 0.01",
+		"generate --agents 0":                            "--agents 0 is out of range|at least 1, at most 1,000|--agents 1",
+		"send -f x --window 1":                           "--window 1 is out of range|at least 2, at most 4,096|--window 2",
+		"send buy 1 A 1 --decimals 10":                   "--decimals 10 is out of range|at least 0, at most 9|--decimals 9",
+		"send buy 1 AAPL 1 --ttl 1ms -c " + file:         "--ttl 1ms is out of range|whole seconds, at least 1s, at most 23h59m59s|--ttl 90s",
+		"watch book --depth 0":                           "--depth 0 is out of range|at least 1, at most 1,000|--depth 1",
+		"watch book --decimals 10":                       "--decimals 10 is out of range|at least 0, at most 9|--decimals 9",
+		"replay x --depth 1001":                          "--depth 1001 is out of range|at least 0, at most 1,000|--depth 1000",
+		"replay x --max-orders 0":                        "--max-orders 0 is out of range|at least 1, at most 67,108,863|--max-orders 1",
+		"replay x --bars -1s":                            "--bars -1s is out of range|above 0|--bars 1s",
+		"journal export " + journal + " -o x --levels 0": "--levels 0 is out of range|at least 1, at most 1,000|--levels 1",
+		"snapshot create " + journal + " --keep 0":       "--keep 0 is out of range|at least 1|--keep 2",
+	} {
+		parts := strings.Split(want, "|")
+		if o := do(t, exitUsage, strings.Fields(args)...); o.stderr != "error E4004: "+parts[0]+"\n  why   "+parts[1]+"\n  fix   "+parts[2]+"\n" {
+			t.Errorf("matcher %s: got\n%s", args, o.stderr)
+		}
+	}
+}
+
 // A host that is not there is told in words of ours.
 func TestNoHost(t *testing.T) {
 	var f *fault

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -34,15 +35,9 @@ func generateVerb(ctx context.Context, e *env, args []string) error {
 	if !slices.Contains(generate.Models(), c.Model) {
 		return &fault{Code: "E4005", What: fmt.Sprintf("there is no model %q", c.Model), Why: "models are " + strings.Join(generate.Models(), " and "), Fix: "--model hawkes"}
 	}
-	for _, r := range []struct {
-		name            string
-		is, least, most float64
-	}{{"agents", float64(c.Agents), 1, 1000}, {"commands", float64(c.Commands), 1, 1e10}, {"rate", c.Rate, 0.01, 1e9}, {"qty", float64(c.Lots), 1, 1e6}} {
-		if !(r.is >= r.least && r.is <= r.most) {
-			return &fault{Code: "E4004", What: fmt.Sprintf("--%s %v is out of range", r.name, r.is), Why: fmt.Sprintf("at least %v, at most %.0f", r.least, r.most)}
-		}
-	}
-	err := checkSymbol(*symbol)
+	err := cmp.Or(
+		within("agents", c.Agents, 1, 1000), within("commands", c.Commands, 1, 1e10), within("rate", c.Rate, 0.01, 1e9), within("qty", c.Lots, 1, 1e6),
+		checkSymbol(*symbol))
 	if err != nil {
 		return err
 	}

@@ -166,12 +166,30 @@ func setDecimals(in *core.Instrument, s string) *unfit {
 }
 
 func setTick(in *core.Instrument, s string) *unfit {
-	n, u := instrumentUnits(s, in.PriceDecimals)
-	if u == nil && (n == 0 || n > largestPrice) {
-		u = &unfit{code: "E4105", why: fmt.Sprintf("above 0 and at most %s", decimalText(largestPrice, in.PriceDecimals))}
-	}
+	n, u := amount(in, s, largestPrice)
 	in.Tick = n
 	return u
+}
+
+// amount takes a price or a distance above 0.
+func amount(in *core.Instrument, s string, most uint64) (uint64, *unfit) {
+	n, u := instrumentUnits(s, in.PriceDecimals)
+	if u == nil && (n == 0 || n > most) {
+		u = &unfit{code: "E4105", why: aboveZero(decimalText(most, in.PriceDecimals))}
+	}
+	return n, u
+}
+
+// aboveZero says where a decimal must lie.
+func aboveZero(most string) string { return "above 0 and at most " + most }
+
+// onTick takes an amount that is a multiple of the tick.
+func onTick(in *core.Instrument, s string, most uint64) (uint64, *unfit) {
+	n, u := amount(in, s, most)
+	if u == nil && n%in.Tick != 0 {
+		u = &unfit{code: "E4105", why: "it is not on the tick of " + decimalText(in.Tick, in.PriceDecimals), fix: decimalText(n-n%in.Tick, in.PriceDecimals)}
+	}
+	return n, u
 }
 
 // setLot keeps a lot as its digits and the place of the point: 0.001 is 1 with 3 decimals.
@@ -215,14 +233,7 @@ func setMaxPrice(in *core.Instrument, s string) *unfit {
 		in.MaxPrice = largest
 		return nil
 	}
-	n, u := instrumentUnits(s, in.PriceDecimals)
-	switch {
-	case u != nil:
-	case n == 0 || n > largestPrice:
-		u = &unfit{code: "E4105", why: fmt.Sprintf("above 0 and at most %s", decimalText(largest, in.PriceDecimals))}
-	case n%in.Tick != 0:
-		u = &unfit{code: "E4105", why: "it is not on the tick of " + decimalText(in.Tick, in.PriceDecimals), fix: decimalText(n-n%in.Tick, in.PriceDecimals)}
-	}
+	n, u := onTick(in, s, largest)
 	in.MaxPrice = n
 	return u
 }
@@ -250,10 +261,7 @@ func shares(set func(*core.Instrument, string) *unfit) func(*core.Instrument, st
 func setCollar(in *core.Instrument, s string) *unfit {
 	number, percent := strings.CutSuffix(s, "%")
 	if !percent {
-		n, u := instrumentUnits(s, in.PriceDecimals)
-		if u == nil && (n == 0 || n > largestPrice) {
-			u = &unfit{code: "E4105", why: fmt.Sprintf("above 0 and at most %s", decimalText(largestPrice, in.PriceDecimals))}
-		}
+		n, u := amount(in, s, largestPrice)
 		in.Terms.Collar = n
 		return u
 	}
@@ -273,14 +281,7 @@ func setCollar(in *core.Instrument, s string) *unfit {
 
 // setReference takes the price that the collar is anchored to before the first trade.
 func setReference(in *core.Instrument, s string) *unfit {
-	n, u := instrumentUnits(s, in.PriceDecimals)
-	switch {
-	case u != nil:
-	case n == 0 || n > in.MaxPrice:
-		u = &unfit{code: "E4105", why: fmt.Sprintf("above 0 and at most %s", decimalText(in.MaxPrice, in.PriceDecimals))}
-	case n%in.Tick != 0:
-		u = &unfit{code: "E4105", why: "it is not on the tick of " + decimalText(in.Tick, in.PriceDecimals), fix: decimalText(n-n%in.Tick, in.PriceDecimals)}
-	}
+	n, u := onTick(in, s, in.MaxPrice)
 	in.Terms.Reference = n
 	return u
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -136,16 +137,14 @@ func replayVerb(ctx context.Context, e *env, args []string) error {
 
 // check refuses numbers that cannot be used.
 func (r *replaying) check() error {
-	const most = 1000
+	if err := cmp.Or(within("depth", r.depth, 0, 1000), within("max-orders", r.orders, 1, book.MaxOrders)); err != nil {
+		return err
+	}
 	switch {
 	case r.changes && r.depth == 0:
 		return &fault{Code: "E4004", What: "--changes needs --depth: how many levels", Fix: "--depth 10 --changes"}
 	case r.bars < 0:
-		return &fault{Code: "E4004", What: fmt.Sprintf("--bars %s is no length", r.bars), Fix: "--bars 1s"}
-	case r.depth < 0 || r.depth > most:
-		return &fault{Code: "E4004", What: fmt.Sprintf("--depth %d is not 0 to %d", r.depth, most), Fix: "--depth 10"}
-	case r.orders < 1 || r.orders > book.MaxOrders:
-		return &fault{Code: "E4004", What: fmt.Sprintf("--max-orders %d is not 1 to %d", r.orders, book.MaxOrders), Fix: "--max-orders 131072"}
+		return outOfRange("bars", r.bars, "above 0", "1s")
 	case len(r.symbol) > len(engine.Instrument{}.Symbol):
 		return &fault{Code: "E2005", What: fmt.Sprintf("%q is no symbol", r.symbol), Why: "a symbol has 1 to 8 characters"}
 	}

@@ -358,23 +358,8 @@ type trade struct {
 
 // trades executes a journal and visits its trades until visit says that it has seen enough.
 func trades(ctx context.Context, dir string, visit func(match uint64, t trade) bool) error {
-	j, err := replay.Open(snapshot.Files(dir))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = j.Close() }()
 	between := map[[2]replay.OrderName]int{}
-	for {
-		cmd, events, err := j.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err == nil {
-			err = interrupted(ctx, cmd.Seq)
-		}
-		if err != nil {
-			return err
-		}
+	return execute(ctx, dir, func(cmd *engine.Command, events []engine.Event) error {
 		if cmd.Kind == engine.KindDay {
 			clear(between) // names are given again
 		}
@@ -391,10 +376,11 @@ func trades(ctx context.Context, dir string, visit func(match uint64, t trade) b
 			between[pair]++
 			t.nth = between[pair]
 			if visit(ev.Link, t) {
-				return nil
+				return io.EOF
 			}
 		}
-	}
+		return nil
+	})
 }
 
 // sameTrade returns the number that a recorded trade has in the venue; 0: there is no such trade.

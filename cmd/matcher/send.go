@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -77,14 +78,8 @@ func (s *sending) flags() {
 
 // prepare checks what does not depend on the words and completes it from the configuration.
 func (s *sending) prepare() error {
-	if s.decimals > 9 {
-		return &fault{Code: "E4004", What: fmt.Sprintf("--decimals %d is out of range", s.decimals), Why: "at most 9"}
-	}
-	if s.window < 2 || s.window > 4096 {
-		return &fault{Code: "E4004", What: fmt.Sprintf("--window %d is out of range", s.window), Why: "at least 2, at most 4096"}
-	}
-	if s.login.patience <= 0 {
-		return timeoutFault(s.login.patience)
+	if err := cmp.Or(within("decimals", s.decimals, 0, 9), within("window", s.window, 2, 4096), checkPatience(s.login.patience)); err != nil {
+		return err
 	}
 	if s.fs.Changed("to") {
 		_, port, err := net.SplitHostPort(s.login.addr)

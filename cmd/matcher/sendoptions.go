@@ -203,7 +203,7 @@ func (i *instructions) words(_ *core.Instrument, o *ouch.Options) (err error) {
 func (i *instructions) until(_ *core.Instrument, o *ouch.Options) error {
 	if i.ttl != 0 {
 		if i.ttl < time.Second || i.ttl > 86_399*time.Second || i.ttl%time.Second != 0 {
-			return &fault{Code: "E4004", What: fmt.Sprintf("--ttl %s is out of range", i.ttl), Why: "whole seconds, at least 1s, at most 23h59m59s", Fix: "--ttl 90s"}
+			return outOfRange("ttl", i.ttl, "whole seconds, "+limits(time.Second, 86_399*time.Second), "90s")
 		}
 		o.Present |= ouch.Tag15ExpireTime
 		o.ExpireTime = uint32(i.ttl / time.Second)

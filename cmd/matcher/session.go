@@ -49,9 +49,12 @@ func dial(ctx context.Context, l login, tell func(user string, message any)) (*s
 	return s, nil
 }
 
-// timeoutFault is the fault of a patience that ends before it begins.
-func timeoutFault(d time.Duration) *fault {
-	return &fault{Code: "E4004", What: fmt.Sprintf("--timeout %s is out of range", d), Why: "above 0", Fix: "--timeout 10s"}
+// checkPatience refuses a patience that ends before it begins.
+func checkPatience(d time.Duration) error {
+	if d > 0 {
+		return nil
+	}
+	return outOfRange("timeout", d, "above 0", "10s")
 }
 
 // Where nobody listens it is tried again for as long as starting takes: the server may have been started just before.

@@ -28,7 +28,7 @@ func snapshotVerb(ctx context.Context, e *env, args []string) error {
 	}
 	do := map[string]func() error{"create": s.create, "ls": s.ls, "verify": s.verify}[words[0]]
 	if s.keep < 1 {
-		return &fault{Code: "E4004", What: fmt.Sprintf("--keep %d keeps nothing", s.keep), Fix: "--keep 2"}
+		return outOfRange("keep", s.keep, "at least 1", "2")
 	}
 	s.dir = words[1]
 	if err := isJournal(s.dir); err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,44 +56,24 @@ func setCPU(c *config, s string) *unfit {
 }
 
 func setWait(c *config, s string) *unfit {
-	switch s {
-	case "adaptive":
-		c.core.Wait = ring.Adaptive
-	case "spin":
-		c.core.Wait = ring.Spin
-	case "block":
-		c.core.Wait = ring.Block
-	default:
-		return oneOf(s, "spin", "adaptive", "block")
-	}
-	return nil
+	return setWord(&c.core.Wait, s, []string{"spin", "adaptive", "block"}, []ring.Policy{ring.Spin, ring.Adaptive, ring.Block})
 }
 
 func setBackend(c *config, s string) *unfit {
-	switch s {
-	case "auto":
-		c.core.Backend = core.AutoBackend
-	case "uring":
-		c.core.Backend = core.UringBackend
-	case "portable":
-		c.core.Backend = core.PortableBackend
-	default:
-		return oneOf(s, "auto", "uring", "portable")
-	}
-	return nil
+	return setWord(&c.core.Backend, s, []string{"auto", "uring", "portable"}, []core.Backend{core.AutoBackend, core.UringBackend, core.PortableBackend})
 }
 
 func setDurability(c *config, s string) *unfit {
-	switch s {
-	case "sync":
-		c.core.Durability = core.Sync
-	case "written":
-		c.core.Durability = core.Written
-	case "async":
-		c.core.Durability = core.Async
-	default:
-		return oneOf(s, "sync", "written", "async")
+	return setWord(&c.core.Durability, s, []string{"sync", "written", "async"}, []core.Durability{core.Sync, core.Written, core.Async})
+}
+
+// setWord takes what one of the words means.
+func setWord[T any](to *T, s string, words []string, mean []T) *unfit {
+	i := slices.Index(words, s)
+	if i < 0 {
+		return oneOf(s, words...)
 	}
+	*to = mean[i]
 	return nil
 }
 
@@ -140,7 +121,7 @@ func setCount[T ~int | ~uint32](to *T, s string, least, most uint64) *unfit {
 		return &unfit{code: "E4104", why: fmt.Sprintf("a whole number from %s to %s", grouped(least), grouped(most))}
 	}
 	if n < least || n > most {
-		return &unfit{code: "E4105", why: fmt.Sprintf("at least %s, at most %s", grouped(least), grouped(most))}
+		return &unfit{code: "E4105", why: limits(least, most)}
 	}
 	*to = T(n)
 	return nil
@@ -173,10 +154,54 @@ func setSize(to *uint64, s string, least, most uint64) *unfit {
 		return &unfit{code: "E4104", why: "a size is a whole number of bytes, or of KiB, MiB, GiB, TiB", fix: "256MiB"}
 	}
 	if n > most/unit || n*unit < least {
-		return &unfit{code: "E4105", why: fmt.Sprintf("at least %s, at most %s", sizeText(least), sizeText(most))}
+		return &unfit{code: "E4105", why: limits(inBytes(least), inBytes(most))}
 	}
 	*to = n * unit
 	return nil
+}
+
+// number is what has a range.
+type number interface {
+	int | uint8 | uint32 | uint64 | float64 | inBytes | time.Duration
+}
+
+// inBytes is a number of them.
+type inBytes uint64
+
+// limits says between which two a number must lie.
+func limits[T number](least, most T) string {
+	return "at least " + spoken(least) + ", at most " + spoken(most)
+}
+
+// spoken is a number as people read it.
+func spoken[T number](n T) string {
+	switch n := any(n).(type) {
+	case inBytes:
+		return sizeText(uint64(n))
+	case time.Duration:
+		return n.String()
+	}
+	if n >= 0 && T(uint64(n)) == n {
+		return grouped(uint64(n))
+	}
+	return fmt.Sprint(n)
+}
+
+// within refuses a flag's value outside of its range; a NaN is in none. The nearest that may be is proposed.
+func within[T number](flag string, is, least, most T) error {
+	if is >= least && is <= most {
+		return nil
+	}
+	near := least
+	if is > most {
+		near = most
+	}
+	return outOfRange(flag, is, limits(least, most), strings.ReplaceAll(spoken(near), ",", ""))
+}
+
+// outOfRange is the fault of a flag's value, where what may be is no range of two ends.
+func outOfRange[T number](flag string, is T, may, fix string) *fault {
+	return &fault{Code: "E4004", What: fmt.Sprintf("--%s %v is out of range", flag, is), Why: may, Fix: "--" + flag + " " + fix}
 }
 
 func sizeText(n uint64) string {
@@ -194,7 +219,7 @@ func setDuration(to *time.Duration, s string, least, most time.Duration) *unfit 
 		return &unfit{code: "E4104", why: "a duration is a number with its unit: ms, s, m or h", fix: "10s"}
 	}
 	if d < least || d > most {
-		return &unfit{code: "E4105", why: fmt.Sprintf("at least %s, at most %s", least, most)}
+		return &unfit{code: "E4105", why: limits(least, most)}
 	}
 	*to = d
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -85,14 +86,10 @@ func (w *watching) flags() {
 
 // prepare checks what the flags say and completes it from the configuration.
 func (w *watching) prepare() (err error) {
-	switch {
-	case w.decimals > 9:
-		return &fault{Code: "E4004", What: fmt.Sprintf("--decimals %d is out of range", w.decimals), Why: "at most 9"}
-	case w.depth < 1 || w.depth > 1000:
-		return &fault{Code: "E4004", What: fmt.Sprintf("--depth %d is out of range", w.depth), Why: "at least 1, at most 1000"}
-	case w.login.patience <= 0:
-		return timeoutFault(w.login.patience)
-	case w.symbol != "" && !symbol(w.symbol):
+	if err := cmp.Or(within("decimals", w.decimals, 0, 9), within("depth", w.depth, 1, 1000), checkPatience(w.login.patience)); err != nil {
+		return err
+	}
+	if w.symbol != "" && !symbol(w.symbol) {
 		return checkSymbol(w.symbol)
 	}
 	if w.dropcopy != "" && w.symbol != "" {
