@@ -192,12 +192,12 @@ func (e *Engine) Apply(events []Event, cmd *Command) []Event {
 	}
 	e.seq, e.time = cmd.Seq, cmd.Time
 	e.turn++
-	if len(events) == cap(events) { // what the short way tells before anything is matched
-		events = slices.Grow(events, 1)
-	}
 	e.out = events
 	if e.due <= e.time && e.open && cmd.Kind != KindRestart { // what a Restart or a Day begins hears of it behind the rest
 		e.expire()
+	}
+	if len(e.out) == cap(e.out) { // what the short way tells first finds room
+		e.out = slices.Grow(e.out, 1)
 	}
 	switch cmd.Kind {
 	case KindEnter:

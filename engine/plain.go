@@ -12,8 +12,8 @@ import (
 // or without options, of an account without special rules, against makers that ask for no care; and Replaces of such orders
 // by such that rest. Everything it does, enter, replace and aggress do as well; it is here because it is most of the work of a venue.
 //
-// Enter and Cancel are one function each from top to bottom, with calls only into the book and for what is rare. Events are
-// written as ten words, in place and once; other structs field by field, and in the widths in which they are read again: a
+// An Enter that meets nobody and a Cancel are one function each from top to bottom, with few calls. Their event finds room
+// (Apply sees to that), a walk makes room for those of each fill. Events are written as ten words, in place and once; other structs field by field, and in the widths in which they are read again: a
 // literal would be built on the stack and copied in wider pieces than it was written in, for which the processor has to wait.
 
 // enter carries out OUCH 5.0 Enter Order.
