@@ -9,8 +9,8 @@ import (
 	"matcher/ring"
 )
 
-// seal closes the open block when a write slot is free: while all are busy the block grows, which is group commit without
-// a timer. In async mode a block is also left to grow until it is large or old.
+// seal closes the open block when few enough writes are under way: while they are more, the block grows, which is group commit
+// without a timer. In async mode a block is also left to grow until it is large or old.
 func (l *loop) seal() {
 	if l.cfg.Durability == Async {
 		l.marks = l.gateway.Mark(l.marks[:0])
@@ -22,8 +22,12 @@ func (l *loop) seal() {
 	if l.writer.Empty() {
 		return
 	}
+	most := writesInFlight
+	if l.cfg.Durability == Sync {
+		most = writesOfParts
+	}
 	young := l.cfg.Durability == Async && l.state == serving && l.mono < l.opened+lingerTime && l.writer.Size() < lingerSize
-	if young || l.writer.Pending() != 0 || l.writer.InFlight() >= writesInFlight {
+	if young || l.writer.Pending() != 0 || l.writer.InFlight() >= most {
 		l.writer.Sum() // it goes on growing: what it has is in the cache now
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"matcher/engine"
 	"matcher/ring"
 	"matcher/wire/ouch"
 	"matcher/wire/soupbin"
@@ -180,5 +181,61 @@ func TestNextSegmentInTime(t *testing.T) {
 	v.Turn() // of the birth's blocks
 	if v.loop.files.helper.used.Load() == 0 {
 		t.Error("the helper is not told how much is used")
+	}
+}
+
+// TestPartsWait: in sync mode a block that is not full waits while two writes are under way, so that many orders share one; a
+// full one does not wait. In the other modes as many writes are under way as can be.
+func TestPartsWait(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for durability, most := range map[Durability]int{Sync: writesOfParts, Written: writesInFlight} {
+		var disk *slowDisk
+		c := config(t)
+		c.Durability = durability
+		c.kernel = func(arena uint64) (Kernel, error) {
+			k, err := newMachine(&Config{Backend: PortableBackend}).Kernel(arena)
+			disk = &slowDisk{Kernel: k}
+			return disk, err
+		}
+		c.World = newMachine(&c)
+		v, err := OpenStepped(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := v.loop
+		for l.writer.InFlight() != 0 || l.writer.Pending() != 0 || !l.writer.Empty() {
+			v.Turn()
+		}
+		disk.shut.Store(true)
+		order := func() {
+			l.cmd = engine.Command{Header: engine.Header{Kind: engine.KindCancel, User: 1}}
+			l.apply(&l.cmd)
+		}
+		for range 2 * writesInFlight {
+			order()
+			v.Turn()
+			if n := l.writer.InFlight(); n > most {
+				t.Fatalf("mode %d: %d writes of parts under way, want at most %d", durability, n, most)
+			}
+		}
+		if n := l.writer.InFlight(); n != most || l.writer.Empty() {
+			t.Fatalf("mode %d: %d writes under way, want %d, and a block that waits (none does: %v)", durability, n, most, l.writer.Empty())
+		}
+		if durability == Sync {
+			for l.writer.Pending() == 0 {
+				order()
+			}
+			v.Turn()
+			if n := l.writer.InFlight(); n != most+1 {
+				t.Fatalf("%d writes under way, want the full block's too", n)
+			}
+		}
+		disk.shut.Store(false)
+		for l.writer.InFlight() != 0 || !l.writer.Empty() {
+			v.Turn()
+		}
+		l.shutdown()
+		v.server.pipe.close()
 	}
 }

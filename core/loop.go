@@ -26,6 +26,7 @@ type Kernel interface {
 
 const (
 	writesInFlight = 4           // journal writes at once: the knee of the curve
+	writesOfParts  = 2           // of those, that may be of blocks which are not full: each waits for the disk's cache to be written
 	lingerTime     = 1_000_000   // async: a block is written when it is this old (ns) ...
 	lingerSize     = 256 << 10   // ... or this large (bytes)
 	serviceEvery   = 20_000_000  // ns between two looks at the timers of a share of the connections
