@@ -203,7 +203,7 @@ func (s *Server) open(cfg *Config, byHand bool) (_ *loop, err error) {
 		return nil, fmt.Errorf("core: %w", err)
 	}
 	l.files.pipe, s.pipe.fd = int32(r), w
-	l.files.helper = newHelper(world, cfg.Journal, uint64(cfg.Segment), s.pipe.post, byHand)
+	l.files.helper = newHelper(world, cfg.Journal, uint64(cfg.Segment), cfg.Durability, s.pipe.post, byHand)
 	l.past.start(cfg.MaxSessions, s.pipe.post, byHand)
 	l.listenPipe()
 	// Only now: a start that is refused leaves every file as it was.

@@ -3,6 +3,7 @@ package core
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"runtime"
 	"sync/atomic"
 	"syscall"
@@ -158,16 +159,31 @@ func testStalledDisk(t *testing.T, backend Backend) {
 }
 
 // TestNextSegmentInTime: the helper rests between pieces of the next segment only as long as that is a quarter further than the
-// current one is used.
+// current one is used, and in sync mode hurries only when it is not an eighth further.
 func TestNextSegmentInTime(t *testing.T) {
-	h := &helper{size: 256 << 20}
+	h := &helper{size: 256 << 20, durability: Sync}
 	for _, test := range []struct {
-		used, at uint64
-		late     bool
-	}{{0, 1 << 18, false}, {512, 159 << 20, true}, {512, 161 << 20, false}, {900, 255 << 20, true}} {
-		if h.used.Store(test.used); h.late(test.at) != test.late {
-			t.Errorf("%+v", test)
+		used, at     uint64
+		rests, hurry bool
+	}{
+		{0, 1 << 18, true, false}, {512, 161 << 20, true, false}, {512, 159 << 20, false, false}, {512, 145 << 20, false, false},
+		{512, 143 << 20, false, true}, {900, 255 << 20, false, false}, {1000, 255 << 20, false, true},
+	} {
+		h.used.Store(test.used)
+		start := time.Now()
+		if hurry := h.rest(test.at); hurry != test.hurry || test.rests && time.Since(start) < restTime || h.ahead(test.at, 4) != test.rests {
+			t.Errorf("%+v: hurry is %v", test, hurry)
 		}
+	}
+	if h.durability = Async; !h.rest(256 << 20) {
+		t.Error("it takes small pieces where nobody waits for the disk")
+	}
+	world := zeroing{pieces: map[uint64]int{}}
+	if err := zero(world, -1, false, 1<<20+1, new(atomic.Bool), func(at uint64) bool { return at >= 1<<19 }); err != nil {
+		t.Fatal(err)
+	}
+	if want := map[uint64]int{zeroPiece: 16, hurriedPiece: 2, 1: 1}; !maps.Equal(world.pieces, want) {
+		t.Errorf("pieces of %v, want %v", world.pieces, want)
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -183,6 +199,19 @@ func TestNextSegmentInTime(t *testing.T) {
 		t.Error("the helper is not told how much is used")
 	}
 }
+
+// zeroing counts pieces by size.
+type zeroing struct {
+	World
+	pieces map[uint64]int
+}
+
+func (z zeroing) Zero(_ int, _ bool, from, to uint64) error {
+	z.pieces[to-from]++
+	return nil
+}
+
+func (zeroing) Sync(int) error { return nil }
 
 // TestPartsWait: in sync mode a block that is not full waits while two writes are under way, so that many orders share one; a
 // full one does not wait. In the other modes as many writes are under way as can be.
