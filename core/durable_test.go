@@ -166,8 +166,13 @@ func TestNextSegmentInTime(t *testing.T) {
 		used, at     uint64
 		rests, hurry bool
 	}{
-		{0, 1 << 18, true, false}, {512, 161 << 20, true, false}, {512, 159 << 20, false, false}, {512, 145 << 20, false, false},
-		{512, 143 << 20, false, true}, {900, 255 << 20, false, false}, {1000, 255 << 20, false, true},
+		{0, 1 << 18, true, false},
+		{512, 161 << 20, true, false},
+		{512, 159 << 20, false, false},
+		{512, 145 << 20, false, false},
+		{512, 143 << 20, false, true},
+		{900, 255 << 20, false, false},
+		{1000, 255 << 20, false, true},
 	} {
 		h.used.Store(test.used)
 		start := time.Now()
