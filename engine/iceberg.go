@@ -71,7 +71,7 @@ func (e *Engine) shrinks(o *order, slot book.Slot, n uint32) {
 	if n != 0 {
 		in.book.Reduce(slot, book.Qty(n))
 	}
-	if left := uint32(e.orders.Leaves(slot)); o.flags&orderMinimum != 0 && e.cold[slot].minimum > left {
+	if left := uint32(e.orders.Leaves(slot)); e.coldOf(o, slot).minimum > left { // also of a stop that will not rest
 		e.rework(o, slot, func(c *cold) { c.minimum = left })
 	}
 }

@@ -65,7 +65,7 @@ type cold struct {
 	random    uint32 // of an iceberg: tag 13
 	refreshes uint32 // of an iceberg, so far
 	slices    uint32 // of an iceberg: what it counts toward the venue's orders beside its one (rule 2.6)
-	minimum   uint32 // of orderMinimum: at most its leaves; before it rests: as given
+	minimum   uint32 // at most its leaves; of an aggressor, which may have more: as given
 	group     uint16 // tag 24
 	aiqGroup  [2]byte
 	aiq       uint8 // effective letter of self-trade prevention as an aggressor, 0 none
