@@ -176,7 +176,7 @@ func TestNextSegmentInTime(t *testing.T) {
 	} {
 		h.used.Store(test.used)
 		start := time.Now()
-		if hurry := h.rest(test.at); hurry != test.hurry || test.rests && time.Since(start) < restTime || h.ahead(test.at, 4) != test.rests {
+		if hurry := h.rest(test.at); hurry != test.hurry || test.rests && time.Since(start) < restPiece || h.ahead(test.at, 4) != test.rests {
 			t.Errorf("%+v: hurry is %v", test, hurry)
 		}
 	}

@@ -154,8 +154,8 @@ func loadSegments(t testing.TB, dir string, n int) {
 		if len(names) >= n {
 			return
 		}
-		if time.Since(start) > loadPatience {
-			t.Fatalf("%d journal segments after %v, want %d", len(names), loadPatience, n)
+		if time.Since(start) > 3*loadPatience { // a segment is zeroed at ease
+			t.Fatalf("%d journal segments after %v, want %d", len(names), 3*loadPatience, n)
 		}
 	}
 }
