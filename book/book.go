@@ -3,7 +3,7 @@
 //
 // It owns the order of the queues and the slab in which the orders of all books of an engine lie (Orders). It never reads
 // a clock, does I/O, starts a goroutine, knows an owner or decides what an order type means: it is told what to rest and
-// how far an aggressor may walk, and appends what happened to the caller's slice. It takes no part in whether the book is
+// how much to trade, and returns what happened. It takes no part in whether the book is
 // crossed: Add rests what it is given.
 //
 // # Shape
@@ -180,7 +180,7 @@ func (b *Book) Execute(s Slot, n Qty) Qty {
 	return 0
 }
 
-// Park counts an order in the hash and in Leaves without putting it in a queue: it is live, but Match never meets it. The
+// Park counts an order in the hash and in Leaves without putting it in a queue: it is live, but Trade never meets it. The
 // slot must be taken and in no book. Reduce, Remove, Execute and Reweigh take it as any other.
 func (b *Book) Park(s Slot, r Resting, weight uint64) {
 	n := b.node(uint32(s))

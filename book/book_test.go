@@ -34,7 +34,7 @@ func Example() {
 	rest(Resting{Side: Sell, Price: 1001, Qty: 10})
 
 	fmt.Println("a buy of 200 at 1000 could have", b.Fillable(Buy, 1000, 200))
-	fills, left := b.Match(nil, Buy, 1000, 60)
+	fills, left := walk(b, nil, Buy, 1000, 60)
 	for _, f := range fills {
 		fmt.Printf("order %d: %d at %d, %d left\n", f.Maker, f.Qty, f.Price, f.Leaves)
 		if f.Leaves == 0 {
@@ -77,6 +77,16 @@ func ExampleAgenda() {
 	// Output:
 	// 1000 3
 	// 1000 2
+}
+
+// walk takes an aggressor through a book as an engine does, and appends its fills.
+func walk(b *Book, fills []Fill, taker Side, limit Price, qty Qty) ([]Fill, Qty) {
+	for qty != 0 && b.Crosses(taker, limit) {
+		f := b.Trade(taker, qty)
+		qty -= f.Qty
+		fills = append(fills, f)
+	}
+	return fills, qty
 }
 
 // TestRank: the rules of priority, each with the slots in the order in which they must trade.
@@ -159,7 +169,7 @@ func TestRank(t *testing.T) {
 				t.Errorf("fillable is %d, want %d", got, c.qty-c.left)
 			}
 			kept := []Fill{{Maker: 99}}
-			got, left := b.Match(kept, c.taker, c.limit, c.qty)
+			got, left := walk(b, kept, c.taker, c.limit, c.qty)
 			if !slices.Equal(got[1:], c.want) || left != c.left || got[0] != kept[0] {
 				t.Errorf("got %v, %d left, want %v, %d left", got, left, c.want, c.left)
 			}
@@ -222,7 +232,7 @@ func TestPlace(t *testing.T) {
 	for range 3 {
 		b.Add(orders.Take(), Resting{Side: Buy, Price: 10, Qty: 10}, 0)
 	}
-	b.Match(nil, Sell, 10, 4)
+	walk(b, nil, Sell, 10, 4)
 	b.Reduce(1, 5)
 	b.Remove(2)
 	b.Add(2, Resting{Side: Buy, Price: 10, Qty: 10}, 0)
@@ -240,7 +250,7 @@ func TestSlotOutlivesFill(t *testing.T) {
 	b := New(Config{Orders: orders, MaxPrice: 5000})
 	s := orders.Take()
 	b.Add(s, Resting{Side: Sell, Class: Hidden, Price: 4, Qty: 1}, 5)
-	b.Match(nil, Buy, 4, 1)
+	walk(b, nil, Buy, 4, 1)
 	n := orders.nodes[s]
 	if orders.Queued(s) || orders.Leaves(s) != 0 || orders.Class(s) != Hidden || orders.Side(s) != Sell || orders.Price(s) != 4 {
 		t.Errorf("after its fill: %+v", n)
@@ -276,7 +286,7 @@ func TestRangeOfPrices(t *testing.T) {
 				}
 			}
 		}
-		if fills, left := b.Match(nil, Buy, math.MaxUint32, 9); left != 6 || fills[2].Price != highest {
+		if fills, left := walk(b, nil, Buy, math.MaxUint32, 9); left != 6 || fills[2].Price != highest {
 			t.Errorf("highest %d: %v, %d left", highest, fills, left)
 		}
 	}
@@ -305,7 +315,8 @@ func TestAssertions(t *testing.T) {
 		"add nothing":          with(func(r *Resting) { r.Qty = 0 }),
 		"add on no side":       with(func(r *Resting) { r.Side = 2 }),
 		"add in no class":      with(func(r *Resting) { r.Class = 2 }),
-		"match for no side":    func() { b.Match(nil, 2, 1, 1) },
+		"walk for no side":     func() { walk(b, nil, 2, 1, 1) },
+		"trade for no side":    func() { b.Trade(2, 1) },
 		"trade with nobody":    func() { b.Trade(Buy, 1) },
 		"look at no side":      func() { b.Best(2) },
 		"reduce to nothing":    func() { b.Reduce(s, 5) },
@@ -337,7 +348,7 @@ func TestHashForgetsTheWay(t *testing.T) {
 	a.Add(orders.Take(), Resting{Side: Buy, Price: 5, Qty: 7}, 0xdeadbeefdeadbeef)
 	b.Add(orders.Take(), Resting{Side: Sell, Price: 9, Qty: 1}, 3)
 	b.Add(orders.Take(), Resting{Side: Buy, Price: 5, Qty: 20}, 0xdeadbeefdeadbeef)
-	b.Match(nil, Sell, 5, 6)
+	walk(b, nil, Sell, 5, 6)
 	b.Reduce(3, 7)
 	b.Remove(2)
 	if a.Hash() != b.Hash() || a.Hash() == 0 {

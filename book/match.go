@@ -8,30 +8,18 @@ type Fill struct {
 	Leaves Qty // of the maker, after it
 }
 
-// Match walks the orders that rest opposite to an aggressor of side taker, in price, class, time order, as far as limit
-// and until qty is used up. A limit outside the book's prices is good: a market order has the largest Price or 0. It
-// appends one fill for each order met and returns what is left of qty. An order filled whole leaves its queue, but its
-// slot stays taken until Orders.Free.
-func (b *Book) Match(fills []Fill, taker Side, limit Price, qty Qty) ([]Fill, Qty) {
-	if taker > Sell {
-		panic("book: Match for no side")
-	}
-	for qty != 0 && b.Crosses(taker, limit) {
-		f := b.Trade(taker, qty)
-		qty -= f.Qty
-		fills = append(fills, f)
-	}
-	return fills, qty
-}
+// A walk takes the orders that rest opposite to an aggressor in price, class, time order: Trade again and again, as long as it
+// Crosses and something is left of it.
 
-// Crosses says whether an aggressor of side taker would meet anybody up to limit.
+// Crosses says whether an aggressor of side taker would meet anybody up to limit. A limit outside the book's prices is good: a
+// market order has the largest Price or 0.
 func (b *Book) Crosses(taker Side, limit Price) bool {
 	l := b.against(taker)
 	return min(l[Displayed].best, l[Hidden].best) <= l[Displayed].reach(limit)
 }
 
-// against returns what an aggressor meets.
-func (b *Book) against(taker Side) *twoLadders { return &b.sides[taker&1^1] }
+// against returns what an aggressor meets. It panics, by the bounds of the array, if there is no such side.
+func (b *Book) against(taker Side) *twoLadders { return &b.sides[taker^1] }
 
 // Trade executes up to qty against the order that is first in line opposite to an aggressor of side taker: somebody must rest
 // there. An order filled whole leaves its queue, but its slot stays taken until Orders.Free.
@@ -65,7 +53,7 @@ func (b *Book) Trade(taker Side, qty Qty) Fill {
 	return f
 }
 
-// Fillable returns what Match would execute of need. It changes nothing, and it looks at queues, not at orders.
+// Fillable returns what a walk would execute of need. It changes nothing, and it looks at queues, not at orders.
 func (b *Book) Fillable(taker Side, limit Price, need uint64) uint64 {
 	sum := uint64(0)
 	for class := Displayed; class <= Hidden; class++ {

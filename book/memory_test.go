@@ -29,7 +29,7 @@ func TestNoAllocations(t *testing.T) {
 			for i := range Price(900) {
 				b.Add(orders.Take(), Resting{Side: Sell, Class: Class(i % 2), Price: p + i*4096, Qty: 1}, 0)
 			}
-			fills, _ = b.Match(fills[:0], Buy, highest, 900)
+			fills, _ = walk(b, fills[:0], Buy, highest, 900)
 			for _, f := range fills {
 				orders.Free(f.Maker)
 			}
@@ -41,7 +41,7 @@ func TestNoAllocations(t *testing.T) {
 			b.Add(other, Resting{Side: Buy, Price: price(), Qty: 5}, 0)
 			b.Reduce(s, 2)
 			b.Fillable(Sell, p, 100)
-			fills, _ = b.Match(fills[:0], Sell, 0, 8)
+			fills, _ = walk(b, fills[:0], Sell, 0, 8)
 			orders.Free(s)
 			orders.Free(other)
 		}},
@@ -49,7 +49,7 @@ func TestNoAllocations(t *testing.T) {
 			for i := range Price(500) {
 				b.Add(orders.Take(), Resting{Side: Buy, Price: 1_000_000 + i%200, Qty: 1}, 0)
 			}
-			fills, _ = b.Match(fills[:0], Sell, 0, 500)
+			fills, _ = walk(b, fills[:0], Sell, 0, 500)
 			for _, f := range fills {
 				orders.Free(f.Maker)
 			}

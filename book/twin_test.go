@@ -39,7 +39,7 @@ func (t *twins) match(taker Side, limit Price, qty Qty) error {
 	if got, want := t.book.Fillable(taker, limit, uint64(qty)), t.naive.fillable(taker, limit, uint64(qty)); got != want {
 		return fmt.Errorf("fillable is %d, want %d", got, want)
 	}
-	got, left := t.book.Match(nil, taker, limit, qty)
+	got, left := walk(t.book, nil, taker, limit, qty)
 	want, wantLeft := t.naive.match(taker, limit, qty)
 	if !slices.Equal(got, want) || left != wantLeft {
 		return fmt.Errorf("fills are %v, %d left, want %v, %d left", got, left, want, wantLeft)

@@ -23,7 +23,7 @@ func (b *Book) Depth(dst []Level, s Side, n int) []Level {
 	return dst
 }
 
-// Ranked appends every queued order of a side in the order in which Match would meet them.
+// Ranked appends every queued order of a side in the order in which a walk would meet them.
 func (b *Book) Ranked(dst []Slot, s Side) []Slot {
 	displayed, hidden := b.ladder(s, Displayed), b.ladder(s, Hidden)
 	d, h := displayed.bestQueue, hidden.bestQueue
@@ -82,7 +82,7 @@ func (b *Book) queueAt(l *ladder, p Price) uint32 {
 	return 0
 }
 
-// Ahead returns what stands before a queued order at its price: the lots and orders that Match would meet first. Before a
+// Ahead returns what stands before a queued order at its price: the lots and orders that a walk would meet first. Before a
 // hidden order that is every displayed one too. Nothing stands before an order that is in no queue.
 func (b *Book) Ahead(s Slot) (lots uint64, orders int) {
 	o := b.orders

@@ -28,8 +28,8 @@
 //
 // # The two ways of an aggressor
 //
-// A plain order against plain makers goes through plain.go and book.Match: one test of one word a side says that nothing
-// rare stands opposite. All else is first planned: plan.go walks the makers without touching anything and writes down steps
+// A plain order against plain makers goes through plain.go and book.Trade: one number a side says that nothing rare stands
+// opposite. All else is first planned: plan.go walks the makers without touching anything and writes down steps
 // (fill, refresh, cancel, decrement). Feasibility, post-only and the collar are questions to a plan; commit.go carries out
 // its steps. So the walk that is tried and the walk that is done are one piece of code.
 //
