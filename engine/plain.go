@@ -61,10 +61,8 @@ func (e *Engine) enter(cmd *Command) {
 	o := e.at(slot)
 	u.sent++ // its turn on the list of what has changed came with its UserRefNum
 	e.reference++
-	o.reference, o.ref, o.used = e.reference, c.Ref, 0
-	o.setWord(c.word())
-	id, idEnd := clOrdID(&c.ClOrdID)
-	e.nameOf(slot).set(id, idEnd|uint64(c.Capacity)<<48|uint64(c.TIF)<<56)
+	o.enters(c, e.reference)
+	id, idEnd := e.nameOf(slot).enters(c)
 	e.next().put(c.word()|'A'|uint64(EventRests)<<8, c.Ref, 0, c.Qty, c.Qty, e.reference, 0, c.Price, u.sent,
 		id, idEnd, letters(&c.TIF)|uint64(c.Qty)<<shownShift)
 	e.plainRest(u, o, slot, in, book.Side(side), price, c.Qty, c.TIF)
@@ -76,10 +74,8 @@ func (e *Engine) enterMarket(c *Enter, u *user, in *instrument, side book.Side, 
 	o := e.at(slot)
 	u.sent++
 	e.reference++
-	o.reference, o.ref, o.used = e.reference, c.Ref, 0
-	o.setWord(c.word())
-	id, idEnd := clOrdID(&c.ClOrdID)
-	e.nameOf(slot).set(id, idEnd|uint64(c.Capacity)<<48|uint64(c.TIF)<<56)
+	o.enters(c, e.reference)
+	id, idEnd := e.nameOf(slot).enters(c)
 	e.next().put(c.word()|'A', c.Ref, 0, c.Qty, c.Qty, e.reference, 0, c.Price, u.sent, id, idEnd, letters(&c.TIF))
 	left := c.Qty
 	if in.book.Crosses(side, price) {
@@ -104,6 +100,19 @@ func (e *Engine) enterMarket(c *Enter, u *user, in *instrument, side book.Side, 
 func clOrdID(id *[14]byte) (first, rest uint64) {
 	w := (*[2]uint64)(unsafe.Pointer(id))
 	return w[0], w[1] & (1<<48 - 1)
+}
+
+// enters makes the order of an Enter.
+func (o *order) enters(c *Enter, reference uint64) {
+	o.reference, o.ref, o.used = reference, c.Ref, 0
+	o.setWord(c.word())
+}
+
+// enters takes the name that an Enter gives, and returns its ClOrdID.
+func (n *name) enters(c *Enter) (id, idEnd uint64) {
+	id, idEnd = clOrdID(&c.ClOrdID)
+	n.set(id, idEnd|uint64(c.Capacity)<<48|uint64(c.TIF)<<56)
+	return id, idEnd
 }
 
 // set writes a name as two words.

@@ -20,8 +20,6 @@ type refTable struct {
 	rest   []uint32 // the same, open addressing, linear probing
 	used   int      // of rest
 	salt   uint64
-	place0 unsafe.Pointer // places[0]
-	mask   uint32         // len(places) - 1
 }
 
 const (
@@ -34,8 +32,7 @@ func newRefTable(orders int, salt uint64) refTable {
 	for n < 2*orders {
 		n *= 2
 	}
-	places := make([]uint32, n)
-	return refTable{places: places, rest: make([]uint32, n), salt: salt, place0: unsafe.Pointer(&places[0]), mask: uint32(n - 1)}
+	return refTable{places: make([]uint32, n), rest: make([]uint32, n), salt: salt}
 }
 
 // base is where the names of an account begin: as far from those of others as places can be for as many accounts as there are,
@@ -47,7 +44,7 @@ func (t *refTable) base(user uint16) uint32 {
 		flip := uint32(mum(mum(t.salt^k0, uint64(base)^k1)^t.salt, uint64(i)^k2) >> 16)
 		base |= (spread>>i ^ flip) & 1 << i
 	}
-	return base >> bits.LeadingZeros32(t.mask)
+	return base >> bits.LeadingZeros32(uint32(len(t.places)-1))
 }
 
 // name returns the first place of a name, not yet cut to the size of the table, and its tag.
@@ -57,7 +54,8 @@ func (u *user) name(idx uint8, ref uint32) (place uint32, tag uint32) {
 
 // first returns the first place of a name of channel 0, entry what stands there for an order.
 func (t *refTable) first(u *user, ref uint32) *uint32 {
-	return (*uint32)(unsafe.Add(t.place0, uintptr((u.base+ref)&t.mask)*4))
+	at := (u.base + ref) & uint32(len(t.places)-1)
+	return (*uint32)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(t.places)), uintptr(at)*4))
 }
 
 func (t *refTable) entry(u *user, ref uint32, slot book.Slot) uint32 {
