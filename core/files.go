@@ -169,7 +169,8 @@ type helper struct {
 
 func newHelper(world World, dir string, size uint64, d Durability, send func(m *[messageSize]byte), byHand bool) *helper {
 	h := &helper{
-		world: world, dir: dir, size: size, send: send, durability: d, jobs: make(chan uint32, 1), done: make(chan struct{}), made: noFile, byHand: byHand,
+		world: world, dir: dir, size: size, durability: d, send: send,
+		jobs: make(chan uint32, 1), done: make(chan struct{}), made: noFile, byHand: byHand,
 	}
 	if byHand {
 		close(h.done)
@@ -262,8 +263,8 @@ func (h *helper) attempt(number uint32, rest func(at uint64) (hurry bool)) bool 
 // errQuit is the end of a preparation that nobody waits for any more.
 var errQuit = errors.New("core: stopped")
 
-// zeroPiece is how much of a segment is zeroed between two looks at whether to go on, hurriedPiece where the segment is late: the
-// disk has more of those done in a second, and the journal waits longer for each.
+// zeroPiece is how much of a segment is zeroed between two looks at whether to go on, hurriedPiece where the segment is late or no
+// order waits for the disk: it has more of those done in a second, and the journal waits longer for each.
 const (
 	zeroPiece    = 32 << 10
 	hurriedPiece = 256 << 10
