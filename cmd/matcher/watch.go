@@ -89,8 +89,10 @@ func (w *watching) prepare() (err error) {
 	if err := cmp.Or(within("decimals", w.decimals, 0, 9), within("depth", w.depth, 1, 1000), checkPatience(w.login.patience)); err != nil {
 		return err
 	}
-	if w.symbol != "" && !symbol(w.symbol) {
-		return checkSymbol(w.symbol)
+	if w.symbol != "" {
+		if err := checkSymbol(w.symbol); err != nil {
+			return err
+		}
 	}
 	if w.dropcopy != "" && w.symbol != "" {
 		return &fault{Code: "E4003", What: "a drop copy cannot be watched by symbol", Why: "executions name an order, and orders are not in it", Fix: "matcher watch orders --dropcopy " + w.dropcopy}
