@@ -26,6 +26,11 @@ func (l *loop) seal() {
 	if l.cfg.Durability == Sync {
 		most = writesOfParts
 	}
+	if l.state != serving && !l.writer.Lasting() {
+		l.keep(true) // the last block is to promise everything before it
+		l.writer.Sum()
+		return
+	}
 	young := l.cfg.Durability == Async && l.state == serving && l.mono < l.opened+lingerTime && l.writer.Size() < lingerSize
 	if young || l.writer.Pending() != 0 || l.writer.InFlight() >= most {
 		l.writer.Sum() // it goes on growing: what it has is in the cache now
@@ -56,7 +61,7 @@ func (l *loop) close(flags uint16) {
 	}
 }
 
-// submit hands closed blocks to the kernel, each as one write, durable but in mode `written`.
+// submit hands closed blocks to the kernel, each as one write. In sync mode it is durable when it ends.
 func (l *loop) submit() {
 	for n := l.writer.Pending(); n != 0; n = l.writer.Pending() {
 		if !l.files.fits(l, n) {
@@ -65,9 +70,9 @@ func (l *loop) submit() {
 		}
 		b, _ := l.writer.Next()
 		l.files.lengths[b.Slot] = b.Length
-		code := ring.Write
-		if l.cfg.Durability == Written {
-			code = ring.WriteLazy
+		code := ring.WriteLazy
+		if l.cfg.Durability == Sync {
+			code = ring.Write
 		}
 		l.ops = append(l.ops, ring.Op{
 			Code: code, File: l.files.current.fd, Len: b.Length,
@@ -75,11 +80,11 @@ func (l *loop) submit() {
 			At:  l.files.place(b.Position), Tag: tag(tagBlock, int32(b.Slot)),
 		})
 		l.progress.Store(b.LastSeq)
-		l.files.helper.used.Store((l.files.place(b.Position) + uint64(b.Length)) * 1024 / l.files.current.size)
+		l.files.helper.note(l.files.place(b.Position)+uint64(b.Length), l.files.current.size)
 	}
 }
 
-// written takes note that a block is durable. Anything but a whole write ends the venue: what the disk holds now is not
+// written takes note that a block is durable, or, in the other modes, that the disk has it. Anything but a whole write ends the venue: what the disk holds now is not
 // known, and nothing that was not acknowledged may be.
 func (l *loop) written(slot int32, res int32) {
 	if want := l.files.lengths[slot]; res != int32(want) {
@@ -87,6 +92,27 @@ func (l *loop) written(slot int32, res int32) {
 		return
 	}
 	l.writer.Written(int(slot))
+}
+
+// keep has the disk write down its cache, in the modes in which blocks do not wait for that: every flushTime, and at once when
+// all writes have ended and something waits for it.
+func (l *loop) keep(now bool) {
+	now = now && l.writer.InFlight() == 0
+	if l.keeping || !now && l.mono < l.keepAt || !l.writer.Flush() {
+		return
+	}
+	l.keeping, l.keepAt = true, l.mono+flushTime
+	l.ops = append(l.ops, ring.Op{Code: ring.Flush, File: l.files.current.fd, Tag: tag(tagFlush, 0)})
+}
+
+// kept takes note that it has. An error ends the venue, as one of a write does.
+func (l *loop) kept(res int32) {
+	l.keeping = false
+	if res != 0 {
+		l.fail(&JournalError{File: l.files.current.name, Wrote: res})
+		return
+	}
+	l.writer.Flushed()
 }
 
 // release lets go what has become durable.

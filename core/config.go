@@ -41,12 +41,16 @@ const MaxSettling = 1 << 20
 // MinSegment is the smallest journal segment: several blocks of the largest size fit it.
 const MinSegment = 4 << 20
 
+// maxAhead is the most segments that are kept prepared: each is an open file.
+const maxAhead = 1024
+
 // Config is everything a server needs to know. All of it is checked by Open.
 type Config struct {
 	Listen       string // host:port; port 0 lets the kernel choose
 	Journal      string // directory; made if it is missing
 	Durability   Durability
 	Segment      int64  // bytes of a journal segment, a multiple of 4096, at least MinSegment
+	Ahead        uint64 // bytes of the journal that are kept prepared, in whole segments, at least one: while they last nothing is zeroed beside trading
 	Block        uint64 // bytes of memory of one block, a multiple of 4096; 0: 1 MiB. A segment holds at least four
 	CPU          int    // cpu number, AutoCPU or NoCPU
 	Wait         ring.Policy
@@ -136,6 +140,8 @@ func (c *Config) Check() error {
 		return fmt.Errorf("%w: blocks of %d bytes", ErrConfig, c.Block)
 	case c.Segment < int64(4*c.block()) || c.Segment%page != 0:
 		return fmt.Errorf("%w: a segment of %d bytes; it must be a multiple of %d, at least %d", ErrConfig, c.Segment, page, 4*c.block())
+	case c.Ahead > maxAhead*uint64(c.Segment):
+		return fmt.Errorf("%w: %d bytes of the journal ahead; at most %d segments are", ErrConfig, c.Ahead, maxAhead)
 	case c.MaxSessions < 1 || c.MaxSessions > 1<<20:
 		return fmt.Errorf("%w: %d sessions", ErrConfig, c.MaxSessions)
 	case c.MaxOrders < 1 || c.MaxOrders > engine.MaxOrders || c.MaxUsers < 1 || c.MaxUsers > engine.MaxUsers:
@@ -181,6 +187,12 @@ func (c *Config) Check() error {
 		s.add(&c.Instruments[i])
 	}
 	return s.reserves().fit(c.StreamMemory, &s)
+}
+
+// ahead returns how many segments are kept prepared.
+func (c *Config) ahead() uint32 {
+	size := uint64(c.Segment)
+	return uint32(max(1, (c.Ahead+size-1)/size))
 }
 
 // block returns the memory of one block.

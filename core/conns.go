@@ -19,6 +19,7 @@ const (
 	tagShut  // Shutdown, which the kernel carries out later than the rest
 	tagQuiet // nothing to be done when it completes
 	tagBlock
+	tagFlush
 	tagHeader
 	tagPipe
 )
@@ -108,6 +109,8 @@ func (l *loop) complete(done *ring.Completion) {
 		c.all[n].shutting--
 	case tagBlock:
 		l.written(n, done.Res)
+	case tagFlush:
+		l.kept(done.Res)
 	case tagHeader:
 		l.files.begun(l, done.Res)
 	case tagPipe:

@@ -170,7 +170,7 @@ func (s *Server) open(cfg *Config, byHand bool) (_ *loop, err error) {
 	world := s.pipe.world
 	l := &loop{cfg: cfg, world: world, progress: &s.progress, conns: newConns(cfg.MaxSessions)}
 	l.desk.answers = s.answers
-	l.files = files{dir: cfg.Journal, current: noFile, spare: noFile, pipe: -1, slotSize: cfg.block()}
+	l.files = files{dir: cfg.Journal, current: noFile, spares: make([]file, 0, cfg.ahead()+1), pipe: -1, slotSize: cfg.block()}
 	l.conns.listener = -1
 	l.lock = -1
 	defer func() {
@@ -203,7 +203,7 @@ func (s *Server) open(cfg *Config, byHand bool) (_ *loop, err error) {
 		return nil, fmt.Errorf("core: %w", err)
 	}
 	l.files.pipe, s.pipe.fd = int32(r), w
-	l.files.helper = newHelper(world, cfg.Journal, uint64(cfg.Segment), cfg.Durability, s.pipe.post, byHand)
+	l.files.helper = newHelper(world, cfg, s.pipe.post, byHand)
 	l.past.start(cfg.MaxSessions, s.pipe.post, byHand)
 	l.listenPipe()
 	// Only now: a start that is refused leaves every file as it was.
@@ -295,7 +295,7 @@ func (l *loop) build(cfg *Config) (*found, error) {
 	for i := range uint64(slotCount) {
 		slots = append(slots, arena[l.files.slots+i*slotSize:][:slotSize])
 	}
-	l.writer = journal.NewWriter(journal.Config{ID: f.id, State: f.state, Slots: slots, Lazy: cfg.Durability == Written})
+	l.writer = journal.NewWriter(journal.Config{ID: f.id, State: f.state, Slots: slots, Lazy: cfg.Durability != Sync})
 	return f, nil
 }
 
@@ -318,14 +318,14 @@ func (l *loop) shutdown() {
 	if l.reached != nil {
 		_ = l.reached.Close()
 	}
-	made := noFile
+	spares := l.files.spares
 	if l.files.helper != nil {
-		made = l.files.helper.stop()
+		spares = append(spares, l.files.helper.stop()[l.files.taken:]...)
 	}
-	if made.fd == l.files.spare.fd || made.fd == l.files.current.fd {
-		made = noFile
+	for i := range spares {
+		l.world.Close(int(spares[i].fd))
 	}
-	for _, fd := range []int32{l.conns.listener, l.files.current.fd, l.files.spare.fd, made.fd, l.files.pipe, int32(l.lock)} {
+	for _, fd := range []int32{l.conns.listener, l.files.current.fd, l.files.pipe, int32(l.lock)} {
 		if fd >= 0 {
 			l.world.Close(int(fd))
 		}

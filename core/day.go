@@ -1,10 +1,8 @@
 package core
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
-	"syscall"
 	"time"
 
 	"matcher/engine"
@@ -150,25 +148,11 @@ func nextSession(id [10]byte) [10]byte {
 
 // harden waits until everything that was sequenced is durable, whatever the mode.
 func (l *loop) harden() {
-	for l.err == nil && (!l.writer.Empty() || l.writer.Pending() != 0 || l.writer.InFlight() != 0) && !l.stuck() {
+	for l.err == nil && (!l.writer.Empty() || l.writer.Pending() != 0 || !l.writer.Lasting()) && !l.stuck() {
 		if !l.writer.Empty() {
 			l.close(0)
 		}
+		l.keep(true)
 		l.drain()
 	}
-	l.sync()
-}
-
-// sync makes durable what was written without (durability `written`). It holds up the venue: once a segment, once a day.
-func (l *loop) sync() {
-	if l.cfg.Durability != Written || l.err != nil || l.files.current.fd < 0 {
-		return
-	}
-	if err := l.world.Sync(int(l.files.current.fd)); err != nil {
-		errno := syscall.EIO
-		_ = errors.As(err, &errno) // another kind of error is told as EIO
-		l.fail(&JournalError{File: l.files.current.name, Wrote: -int32(errno)})
-		return
-	}
-	l.writer.Synced()
 }

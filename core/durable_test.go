@@ -161,7 +161,8 @@ func testStalledDisk(t *testing.T, backend Backend) {
 // TestNextSegmentInTime: the helper rests between pieces of the next segment only as long as that is a quarter further than the
 // current one is used, and in sync mode hurries only when it is not an eighth further.
 func TestNextSegmentInTime(t *testing.T) {
-	h := &helper{size: 256 << 20, durability: Sync}
+	h := &helper{size: 256 << 20, durability: Sync, first: 1, next: 2}
+	h.current.Store(1) // none is ready
 	for _, test := range []struct {
 		used, at     uint64
 		rests, hurry bool
@@ -174,9 +175,9 @@ func TestNextSegmentInTime(t *testing.T) {
 		{900, 255 << 20, false, false},
 		{1000, 255 << 20, false, true},
 	} {
-		h.used.Store(test.used)
+		h.note(test.used, 1024)
 		start := time.Now()
-		if hurry := h.rest(test.at); hurry != test.hurry || test.rests && time.Since(start) < restPiece || h.ahead(test.at, 4) != test.rests {
+		if hurry := h.rest(test.at); hurry != test.hurry || test.rests && time.Since(start) < restPiece || h.further(test.at, 4) != test.rests {
 			t.Errorf("%+v: hurry is %v", test, hurry)
 		}
 	}

@@ -49,7 +49,7 @@ func (l *loop) space() {
 		l.dry = true
 		l.log("warning: the journal is full: nothing is read until there is space")
 	case l.state != serving || !l.writer.Room() || !l.mayPass():
-	case f.full && !l.engine.Gated() && f.left(l) < f.current.size/4:
+	case f.full && len(f.spares) == 0 && !l.engine.Gated() && f.left(l) < f.current.size/4:
 		l.log("warning: no space for another journal segment; order entry is closed, cancels are served")
 		l.gate(engine.GateDisk)
 	case !f.full && l.gatedBy == engine.GateDisk:

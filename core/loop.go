@@ -29,6 +29,7 @@ const (
 	writesOfParts  = 2           // of those, that may be of blocks which are not full: each waits for the disk's cache to be written
 	lingerTime     = 1_000_000   // async: a block is written when it is this old (ns) ...
 	lingerSize     = 256 << 10   // ... or this large (bytes)
+	flushTime      = 20_000_000  // ns between two flushes of the disk's cache, where writes do not wait for them
 	serviceEvery   = 20_000_000  // ns between two looks at the timers of a share of the connections
 	serviceShare   = 16          // of the connections are looked at each time
 	idleWait       = 100_000_000 // ns a turn may sleep when nothing else is due
@@ -80,6 +81,8 @@ type loop struct {
 	marks   []gateway.Mark   // of sealed blocks that are not durable
 	sealed  []sealed         // those blocks, oldest first
 	opened  uint64           // when the open block got its first command (mono)
+	keeping bool             // the disk writes down its cache ...
+	keepAt  uint64           // ... and next at this time, if there is anything (mono)
 	service uint64           // when the timers are looked at next (mono)
 	memory  reserves
 	fence   bool   // the next block is the first of its epoch
@@ -154,6 +157,7 @@ func (l *loop) turn() {
 	}
 	l.seal()
 	l.submit()
+	l.keep(false)
 	l.release()
 	l.flush()
 	l.finish()
@@ -244,9 +248,12 @@ func (l *loop) work() {
 }
 
 // roomy says whether the journal has room to spare: the last half of the last block is not for those that have much, or a
-// flood that is as fast as the disk would make everybody wait for it.
+// flood that is as fast as the disk would make everybody wait for it. Nor is the last eighth of a segment while the next is
+// being prepared.
 func (l *loop) roomy() bool {
-	return l.writer.Free() > 0 || uint64(l.writer.Size()) < l.files.slotSize/2
+	f, open := &l.files, uint64(l.writer.Size())
+	return (l.writer.Free() > 0 || open < f.slotSize/2) &&
+		(len(f.spares) != 0 || f.full || f.place(l.writer.Appended())+open < f.current.size/8*7)
 }
 
 // serve works off packets of a connection, up to a number. It returns how many it did; false: nothing more can be done in
@@ -377,9 +384,10 @@ func (l *loop) drain() {
 		l.fail(fmt.Errorf("core: the kernel gave up: %w", err))
 	}
 	for i := range l.done {
-		if c := &l.done[i]; kindOf(c.Tag) == tagBlock || kindOf(c.Tag) == tagHeader || kindOf(c.Tag) == tagPipe {
+		switch c := &l.done[i]; kindOf(c.Tag) {
+		case tagBlock, tagFlush, tagHeader, tagPipe:
 			l.complete(c)
-		} else {
+		default:
 			l.held = append(l.held, *c)
 		}
 	}
@@ -441,7 +449,8 @@ func (l *loop) finish() {
 	if l.state != stopping {
 		return
 	}
-	if !l.writer.Empty() || l.writer.Pending() != 0 || l.writer.InFlight() != 0 {
+	if !l.writer.Empty() || l.writer.Pending() != 0 || !l.writer.Lasting() {
+		l.keep(true)
 		l.stuck()
 		return
 	}

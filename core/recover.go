@@ -235,7 +235,7 @@ func (l *loop) begin(cfg *Config, f *found) error {
 	if err != nil {
 		return fmt.Errorf("core: journal %s: %w", cfg.Journal, err)
 	}
-	l.files.spare = first
+	l.files.spares = append(l.files.spares, first)
 	l.files.advance(l)
 	for l.files.switching && l.err == nil {
 		l.drain()

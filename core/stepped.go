@@ -33,24 +33,16 @@ func (v *Stepped) Turn() bool {
 	return l.state != stopped && l.err == nil
 }
 
-// Prepare does what the helper does on its own time: it makes the segment that was asked for, if one was, and tells the
-// loop, also if that failed; then it must be called again.
+// Prepare does what the helper does on its own time: it makes a segment, if one is wanted, and tells the loop, also if that
+// failed; then it must be called again.
 func (v *Stepped) Prepare() {
 	select {
 	case job := <-v.loop.past.jobs:
 		v.loop.past.read(job)
 	default:
 	}
-	h := v.loop.files.helper
-	if h.next == 0 {
-		select {
-		case h.next = <-h.jobs:
-		default:
-			return
-		}
-	}
-	if !h.attempt(h.next, noRest) {
-		h.next = 0
+	if h := v.loop.files.helper; h.wanted() {
+		_ = h.attempt(noRest) // what it says is for a goroutine that tries again
 	}
 }
 

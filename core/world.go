@@ -48,6 +48,8 @@ type World interface {
 	Word(path string) (Word, error)
 	// Create makes a file that must not exist yet and reserves its bytes. See ring.OpenDirect.
 	Create(path string, size uint64) (fd int, direct bool, err error)
+	// Reopen opens a file of this size that is there already.
+	Reopen(path string, size uint64) (fd int, direct bool, err error)
 	// Zero fills bytes of a file with zeros. They are durable after Sync.
 	Zero(fd int, direct bool, from, to uint64) error
 	Sync(fd int) error
@@ -163,6 +165,13 @@ func (m *machine) Word(path string) (Word, error) {
 
 func (m *machine) Create(path string, size uint64) (int, bool, error) {
 	return ring.OpenDirect(path, true, int64(size))
+}
+
+func (m *machine) Reopen(path string, size uint64) (int, bool, error) {
+	if st, err := os.Stat(path); err != nil || uint64(st.Size()) != size {
+		return -1, false, errors.Join(errUsed, err)
+	}
+	return ring.OpenDirect(path, false, 0)
 }
 
 func (m *machine) Zero(fd int, direct bool, from, to uint64) error {

@@ -30,10 +30,17 @@ type Writer struct {
 	end      Position // of the last closed block
 	released Position // everything below it is durable (of a lazy writer: written), and not the beginning of a run
 	lazy     bool
-	synced   Position // of a lazy writer: everything below it is durable
-	firstSeq uint64   // of the open block
-	sum      uint32   // checksum of the open block's cells ...
-	summed   int      // ... up to here
+	lasting  durability // of a lazy writer: what is durable
+	flushing durability // what the flush under way makes durable
+	firstSeq uint64     // of the open block
+	sum      uint32     // checksum of the open block's cells ...
+	summed   int        // ... up to here
+}
+
+// durability is how much of a lazy writer's journal is durable.
+type durability struct {
+	blocks int      // the first that is not
+	below  Position // as released
 }
 
 // slot is memory for a block, and what its header will say.
@@ -49,7 +56,7 @@ type slot struct {
 type Config struct {
 	ID    ID
 	State State    // Position and Seq go on from here; Epoch is the epoch of all blocks
-	Lazy  bool     // Written means no more than that: a power cut may take it away. Blocks promise what was Synced
+	Lazy  bool     // Written means no more than that: a power cut may take it away. Blocks promise what was Flushed
 	Slots [][]byte // at least 2; each a multiple of 4096 bytes, at most MaxBlock; not looked at before they are used
 }
 
@@ -63,7 +70,8 @@ func NewWriter(c Config) *Writer {
 	}
 	w := &Writer{
 		at: BlockHeaderSize, summed: BlockHeaderSize, seq: c.State.Seq, time: c.State.Time, slots: make([]slot, len(c.Slots)),
-		id: c.ID, state: c.State, end: c.State.Position, released: c.State.Position, lazy: c.Lazy, synced: c.State.Position,
+		id: c.ID, state: c.State, end: c.State.Position, released: c.State.Position, lazy: c.Lazy,
+		lasting: durability{below: c.State.Position},
 	}
 	for i, memory := range c.Slots {
 		if len(memory) == 0 || len(memory)%BlockUnit != 0 || len(memory) > MaxBlock {
@@ -178,14 +186,13 @@ func (w *Writer) Pending() int {
 }
 
 // Begin returns the header of the next segment, which goes on where the last block handed out ended; Created is left to
-// the caller. Everything handed out before must have been Written and, by a lazy writer, made durable: then a valid header
-// proves that the segment before it is complete. The header must be durable before a block is written behind it. Size is the file's, header included.
+// the caller. Everything handed out before must be durable (Lasting): then a valid header proves that the segment before it is
+// complete. The header must be durable before a block is written behind it. Size is the file's, header included.
 func (w *Writer) Begin(size uint64) SegmentHeader {
-	if w.InFlight() != 0 {
-		panic("journal: segment begun while blocks of the one before it are being written")
+	if !w.Lasting() {
+		panic("journal: segment begun while blocks of the one before it are not durable")
 	}
 	w.begun = true
-	w.Synced()
 	w.state.Segment++
 	return SegmentHeader{
 		ID: w.id, Segment: w.state.Segment, Epoch: w.state.Epoch, First: w.state.Position, FirstSeq: w.state.Seq + 1,
@@ -208,7 +215,7 @@ func (w *Writer) Next() (Block, bool) {
 	h := &s.header
 	h.Promise, h.Chain = w.released, w.state.Chain
 	if w.lazy {
-		h.Promise = w.synced
+		h.Promise = w.lasting.below
 	}
 	block := s.memory[:h.Length]
 	h.encode(block, s.sum, s.cells)
@@ -245,8 +252,23 @@ func (w *Writer) Written(slot int) Position {
 	return w.released
 }
 
-// Synced says, of a lazy writer, that everything Written is durable.
-func (w *Writer) Synced() { w.synced = w.released }
+// Flush says, of a lazy writer, that everything Written so far is about to be made durable, which Flushed tells when it is done:
+// one at a time. False: all of it is durable, or on its way.
+func (w *Writer) Flush() bool {
+	if !w.lazy || w.flushing.blocks == w.durable {
+		return false
+	}
+	w.flushing = durability{blocks: w.durable, below: w.released}
+	return true
+}
+
+// Flushed says that what Flush was about is durable.
+func (w *Writer) Flushed() { w.lasting = w.flushing }
+
+// Lasting says whether every block handed out is durable.
+func (w *Writer) Lasting() bool {
+	return w.InFlight() == 0 && (!w.lazy || w.lasting.blocks == w.durable)
+}
 
 // Durable returns the position below which everything is durable (of a lazy writer: written) and may be acknowledged. It never lies inside a run of
 // blocks with FlagMore: it passes a run when the last block of the run, and all before it, are durable.

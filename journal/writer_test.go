@@ -326,3 +326,57 @@ func BenchmarkSeal(b *testing.B) {
 		})
 	}
 }
+
+// TestLazyPromise: blocks of a lazy writer promise what a flush has covered: what had been written when it began. A segment
+// begins when all is durable.
+func TestLazyPromise(t *testing.T) {
+	r := newRig(1, 4, 1<<20, 1, 1, 1, 1, 1)
+	r.w = NewWriter(Config{ID: r.id, State: State{Epoch: 1}, Slots: [][]byte{make([]byte, 4096), make([]byte, 4096), make([]byte, 4096), make([]byte, 4096)}, Lazy: true})
+	r.segment = r.w.Begin(r.size)
+	if !r.w.Lasting() || r.w.Flush() {
+		t.Error("nothing is written, and not all of it is durable")
+	}
+	block := func() Position {
+		r.command()
+		r.seal()
+		r.pump()
+		return r.blocks[len(r.blocks)-1].Promise
+	}
+	if got := block(); got != 0 {
+		t.Errorf("the first block promises %d", got)
+	}
+	r.end(0)
+	if r.w.Durable() != 4096 || r.w.Lasting() || !r.w.Flush() || r.w.Flush() {
+		t.Errorf("one block is written: %d", r.w.Durable())
+	}
+	if got := block(); got != 0 {
+		t.Errorf("a block beside the flush promises %d", got)
+	}
+	r.end(0) // behind the beginning of the flush
+	r.w.Flushed()
+	if got := block(); got != 4096 {
+		t.Errorf("a block behind the flush promises %d", got)
+	}
+	if r.w.Lasting() {
+		t.Error("all is durable, and one block is not written")
+	}
+	r.end(0)
+	refused := func() (v any) {
+		defer func() { v = recover() }()
+		r.w.Begin(r.size)
+		return nil
+	}
+	if refused() == nil {
+		t.Error("a segment begins behind blocks that are not durable")
+	}
+	if !r.w.Flush() {
+		t.Error("two blocks are not durable, and no flush is wanted")
+	}
+	r.w.Flushed()
+	if got := r.w.Begin(r.size).First; !r.w.Lasting() || got != 3*4096 {
+		t.Errorf("the next segment begins at %d", got)
+	}
+	if got := block(); got != 3*4096 {
+		t.Errorf("its first block promises %d", got)
+	}
+}

@@ -56,6 +56,7 @@ const (
 
 // Operation codes, and the flags they take.
 const (
+	opFsync       = 3
 	opAccept      = 13
 	opAsyncCancel = 14
 	opClose       = 19
@@ -67,6 +68,7 @@ const (
 
 	sqeBufferSelect   = 1 << 5
 	sqeSkipSuccess    = 1 << 6
+	fsyncData         = 1 << 0
 	acceptMultishot   = 1 << 0
 	receiveMultishot  = 1 << 1
 	cancelAll         = 1 << 0
@@ -88,7 +90,7 @@ type sqe struct {
 	off      uint64
 	addr     uint64
 	length   uint32
-	opFlags  uint32 // accept_flags, msg_flags, rw_flags, cancel_flags
+	opFlags  uint32 // accept_flags, msg_flags, rw_flags, fsync_flags, cancel_flags
 	userData uint64
 	bufGroup uint16
 	_        [22]byte

@@ -154,7 +154,7 @@ func testEndingAConnection(t *testing.T, d driver) {
 	t.Run("a file that is not open", func(t *testing.T) {
 		r := newRig(t, d, ring.Config{})
 		const nothing = 1 << 20
-		codes := []ring.Code{ring.Accept, ring.Receive, ring.ReceiveOnce, ring.Send, ring.SendNow, ring.Write, ring.WriteLazy, ring.Read, ring.Shutdown, ring.Close, ring.Cancel}
+		codes := []ring.Code{ring.Accept, ring.Receive, ring.ReceiveOnce, ring.Send, ring.SendNow, ring.Write, ring.WriteLazy, ring.Flush, ring.Read, ring.Shutdown, ring.Close, ring.Cancel}
 		for _, code := range codes {
 			r.add(ring.Op{Code: code, File: nothing, Off: r.u.Base(), Len: 2, Tag: uint64(code)})
 		}

@@ -93,6 +93,10 @@ func testWriteAndRead(t *testing.T, d driver) {
 				}
 				got += len(done)
 			}
+			r.add(ring.Op{Code: ring.Flush, File: fd, Tag: 78})
+			if done := r.collect(1); done[0].Res != 0 || done[0].Tag != 78 {
+				t.Fatalf("flush: %+v", done)
+			}
 			back := at + n*size
 			r.add(ring.Op{Code: ring.Read, File: fd, Off: back, Len: n * size, Tag: 77})
 			if done := r.collect(1); done[0].Res != n*size || done[0].Tag != 77 {

@@ -258,6 +258,8 @@ func (g *Giouring) prepare(e *giouring.SubmissionQueueEntry, op *Op) {
 		e.OpcodeFlags = unix.RWF_DSYNC
 	case WriteLazy:
 		e.PrepareWrite(fd, addr, op.Len, op.At)
+	case Flush:
+		e.PrepareFsync(fd, fsyncData)
 	case Read:
 		e.PrepareRead(fd, addr, op.Len, op.At)
 	case Shutdown:

@@ -33,7 +33,7 @@ func (op *Op) check(arena []byte) {
 		if size := uint64(len(arena)); op.Off > size || uint64(op.Len) > size-op.Off {
 			panic(fmt.Sprintf("ring: %d bytes at offset %d are outside the arena of %d", op.Len, op.Off, size))
 		}
-	case Accept, Receive, ReceiveOnce, Shutdown, Close, Cancel: // they name no memory
+	case Accept, Receive, ReceiveOnce, Flush, Shutdown, Close, Cancel: // they name no memory
 	default:
 		panic(fmt.Sprintf("ring: unknown operation code %d", op.Code))
 	}

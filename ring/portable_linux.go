@@ -20,10 +20,10 @@ const (
 
 // Portable is the driver for a kernel that refuses io_uring: epoll(7) and one plain system call for each operation. It
 // answers Turn as Uring does, with these differences:
-//   - Write, WriteLazy and Read of a file have ended when Turn returns: a durable write holds up everything else for as long
-//     as the disk takes. No other thread is there to wait for it. Writes come after all other operations of their turn, so
-//     that what is sent does not wait for them, but before a Close given behind them. They are those of Uring (pwritev2(2)
-//     with RWF_DSYNC); for a file that does not take them so, fdatasync(2) follows.
+//   - Write, WriteLazy, Flush and Read of a file have ended when Turn returns: a durable write or a Flush holds up everything
+//     else for as long as the disk takes. No other thread is there to wait for it. They come after all other operations of their
+//     turn, so that what is sent does not wait for them, but before a Close given behind them. Writes are those of Uring
+//     (pwritev2(2) with RWF_DSYNC; for a file that does not take them so, fdatasync(2) follows), Flush is fdatasync(2).
 //   - One Accept, Receive, ReceiveOnce or Read and one Send may be under way on a descriptor. Another one completes with -EBUSY.
 //   - A descriptor that is closed by other means than Close is lost sight of, whatever was under way on it.
 //   - The thread is not checked (ErrThread): calling Turn on several at once is undefined.
@@ -121,7 +121,7 @@ func (p *Portable) Turn(ops []Op, done []Completion, w Wait) ([]Completion, erro
 	before, paused, written := len(done), len(p.paused), 0
 	for i := range ops {
 		switch ops[i].Code {
-		case Write, WriteLazy:
+		case Write, WriteLazy, Flush:
 			continue
 		case Close: // perhaps of a file that is written to
 			done = p.write(ops[written:i], done)

@@ -182,12 +182,13 @@ func TestPortableWritesLast(t *testing.T) {
 	file := int32(fd)
 	done := turned(t, p, Wait{},
 		Op{Code: Write, File: file, Off: p.Base(), Len: 1, Tag: 1},
+		Op{Code: Flush, File: file, Tag: 6},
 		Op{Code: SendNow, File: 1 << 20, Off: p.Base(), Len: 1, Tag: 2},
 		Op{Code: Close, File: file, Tag: 3},
 		Op{Code: WriteLazy, File: file, Off: p.Base(), Len: 1, Tag: 4},
 		Op{Code: Shutdown, File: 1 << 20, Tag: 5})
 	bad := -int32(unix.EBADF)
-	if want := []Completion{{Tag: 2, Res: bad}, {Tag: 1, Res: 1}, {Tag: 3}, {Tag: 5, Res: bad}, {Tag: 4, Res: bad}}; !slices.Equal(done, want) {
+	if want := []Completion{{Tag: 2, Res: bad}, {Tag: 1, Res: 1}, {Tag: 6}, {Tag: 3}, {Tag: 5, Res: bad}, {Tag: 4, Res: bad}}; !slices.Equal(done, want) {
 		t.Errorf("%+v, want %+v", done, want)
 	}
 }

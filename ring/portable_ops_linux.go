@@ -63,19 +63,23 @@ func (p *Portable) begin(op *Op, done []Completion) []Completion {
 	return append(done, completion(op.Tag, n, errno))
 }
 
-// write carries out the writes among ops.
+// write carries out the writes among ops, and what makes them durable.
 func (p *Portable) write(ops []Op, done []Completion) []Completion {
 	for i := range ops {
 		op := &ops[i]
-		if op.Code != Write && op.Code != WriteLazy {
-			continue
-		}
-		op.check(p.arena)
 		n, errno := 0, unix.Errno(0)
-		if op.Code == Write {
+		switch op.Code {
+		case Write:
+			op.check(p.arena)
 			n, errno = p.writeDurably(op)
-		} else {
+		case WriteLazy:
+			op.check(p.arena)
 			n, errno = p.pwrite(op)
+		case Flush:
+			op.check(p.arena)
+			errno = p.fdatasync(op.File)
+		default:
+			continue
 		}
 		done = append(done, completion(op.Tag, n, errno))
 	}
@@ -317,9 +321,14 @@ func (p *Portable) writeDurably(op *Op) (int, unix.Errno) {
 	}
 	n, errno := p.pwrite(op)
 	if errno == 0 {
-		_, errno = p.call(unix.SYS_FDATASYNC, uintptr(op.File), 0, 0, 0, 0, 0)
+		errno = p.fdatasync(op.File)
 	}
 	return n, errno
+}
+
+func (p *Portable) fdatasync(fd int32) unix.Errno {
+	_, errno := p.call(unix.SYS_FDATASYNC, uintptr(fd), 0, 0, 0, 0, 0)
+	return errno
 }
 
 // cancel ends what is under way on a descriptor and counts it.

@@ -34,6 +34,8 @@ func (u *Uring) prepare(op *Op) {
 	case WriteLazy:
 		u.memory(s, op)
 		s.opcode, s.off = opWrite, op.At
+	case Flush:
+		s.opcode, s.opFlags = opFsync, fsyncData
 	case Read:
 		u.memory(s, op)
 		s.opcode, s.off = opRead, op.At

@@ -23,6 +23,7 @@ func TestPrepare(t *testing.T) {
 		{"send now", Op{Code: SendNow}, sqe{opcode: 26, flags: 64, opFlags: unix.MSG_WAITALL | unix.MSG_NOSIGNAL | unix.MSG_DONTWAIT}},
 		{"write", Op{Code: Write, At: 512}, sqe{opcode: 23, off: 512, opFlags: unix.RWF_DSYNC}},
 		{"write lazy", Op{Code: WriteLazy, At: 512}, sqe{opcode: 23, off: 512}},
+		{"flush", Op{Code: Flush}, sqe{opcode: 3, opFlags: 1}},
 		{"read", Op{Code: Read, At: 512}, sqe{opcode: 22, off: 512}},
 		{"shutdown", Op{Code: Shutdown}, sqe{opcode: 34}},
 		{"close", Op{Code: Close}, sqe{opcode: 19}},

@@ -69,6 +69,9 @@ const (
 	Write
 	// WriteLazy is Write without durability.
 	WriteLazy
+	// Flush makes durable what the writes of File that had ended before have written (IORING_OP_FSYNC, IORING_FSYNC_DATASYNC).
+	// Res is 0 or -errno; after an error nothing is known of those bytes, and a second Flush proves nothing.
+	Flush
 	// Read reads from File at At into arena[Off:Off+Len] (IORING_OP_READ). Res is the bytes read, 0 at the end of the file.
 	// Of a pipe it is whatever there is, once there is something; At is ignored.
 	Read

@@ -86,6 +86,7 @@ func serverSettings() []setting {
 		{"journal.dir", true, func(c *config, s string) *unfit { return setPath(&c.core.Journal, s) }},
 		{"journal.durability", false, setDurability},
 		{"journal.segment", false, setSegment},
+		{"journal.ahead", false, func(c *config, s string) *unfit { return setSize(&c.core.Ahead, s, 0, 1<<40) }},
 		{"journal.snapshot_every", false, func(c *config, s string) *unfit { return setCount(&c.keeper.every, s, 0, 1<<40) }},
 		{"journal.snapshot_keep", false, func(c *config, s string) *unfit { return setCount(&c.keeper.keep, s, 1, 1000) }},
 		{"journal.archive", true, func(c *config, s string) *unfit { return setPath(&c.keeper.archive, s) }},

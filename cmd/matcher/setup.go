@@ -33,8 +33,10 @@ prefault = "0MiB"              # so much of it is put in place before the server
 [journal]
 dir = "data"
 durability = "sync"            # sync: an answer leaves when its order is safe on disk | written: when it is written, which a
-                               # power cut may undo | async: at once, which any crash may undo
+                               # power cut may undo for 20 ms | async: at once, which any crash may undo
 segment = "256MiB"             # size of a journal file
+ahead = "0MiB"                 # so much of the journal is kept prepared, in whole segments, one at least: as long as that lasts,
+                               # no zeros are written beside trading, which is up to twice as fast then; about 128 bytes an order
 snapshot_every = 10_000_000    # commands between two snapshots, from which a start goes on: so many are what a start executes;
                                # time does not count, for a venue that is quiet has nothing more to execute; 0: none
 snapshot_keep = 2              # older ones are deleted

@@ -307,9 +307,11 @@ func scripts() []script {
 				b.op(fmt.Sprint("write ", i), ring.Op{Code: code, File: fd, Off: off[i], Len: 8192, At: uint64(8192 * i)})
 			}
 			b.until(4)
+			b.op("flush", ring.Op{Code: ring.Flush, File: fd})
+			b.until(5)
 			into, _ := b.memory(make([]byte, 8192))
 			b.op("read", ring.Op{Code: ring.Read, File: fd, Off: into, Len: 8192, At: 4096})
-			b.until(5)
+			b.until(6)
 			got := b.k.Arena()[into:][:8192]
 			b.say("%c %c", got[0], got[8191])
 			b.op("behind the end", ring.Op{Code: ring.Read, File: fd, Off: into, Len: 4096, At: 64 << 10})
@@ -340,10 +342,11 @@ func scripts() []script {
 			for code, name := range map[ring.Code]string{
 				ring.Accept: "accept", ring.Receive: "receive", ring.ReceiveOnce: "once", ring.Send: "send", ring.SendNow: "now", ring.Write: "write",
 				ring.WriteLazy: "lazy", ring.Read: "read", ring.Close: "close", ring.Shutdown: "shutdown",
+				ring.Flush: "flush",
 			} {
 				b.op(name, ring.Op{Code: code, File: 250, Off: off, Len: n})
 			}
-			b.until(10)
+			b.until(11)
 		}},
 		{"a datagram", func(b *bench) {
 			off, n := b.memory([]byte("packet"))

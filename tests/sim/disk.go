@@ -36,6 +36,7 @@ type disk struct {
 	forgets bool // Sync does nothing (a control)
 
 	writes uint64
+	ends   uint64 // writes that have ended
 	torn   uint64 // sectors that a crash left as garbage or as they were
 }
 
@@ -53,16 +54,17 @@ type change struct {
 
 // flight is a direct write that has not ended.
 type flight struct {
-	file *inode
-	at   uint64
-	data []byte // as it was submitted
-	off  uint64 // where it lies in the arena
-	tag  uint64
-	due  uint64 // virtual time
-	res  int32  // what it ends with, if not its length
-	lazy bool   // it ends in the disk's cache
-	late bool   // its process was killed: nobody is told of its end
-	told bool   // the venue has been told that it has ended (a lie)
+	file  *inode
+	at    uint64
+	data  []byte // as it was submitted
+	off   uint64 // where it lies in the arena
+	tag   uint64
+	due   uint64 // virtual time
+	res   int32  // what it ends with, if not its length
+	lazy  bool   // it ends in the disk's cache
+	ended uint64 // which write of the disk it was that ended, with lazy
+	late  bool   // its process was killed: nobody is told of its end
+	told  bool   // the venue has been told that it has ended (a lie)
 }
 
 func newDisk(rng *rand.Rand, m *Machine) *disk {
@@ -127,25 +129,26 @@ func (d *disk) land(i int) {
 		d.tear(w) // an error says nothing about what is on the disk now
 	}
 	d.flight = slices.Delete(d.flight, i, i+1)
-	if w.lazy && w.res == 0 {
+	if d.ends++; w.lazy && w.res == 0 {
+		w.ended = d.ends
 		d.cached = append(d.cached, w)
 	} else {
 		d.pool = append(d.pool, w)
 	}
 }
 
-// sync makes durable what lies in the cache of a file.
-func (d *disk) sync(f *inode) {
+// sync makes durable what lies in the cache of a file, of what was written up to a moment.
+func (d *disk) sync(f *inode, upTo uint64) {
 	f.synced = true
 	if d.forgets {
 		return
 	}
-	d.uncache(f, func(*flight) {})
+	d.uncache(f, upTo, func(*flight) {})
 }
 
 // lose does the opposite: the cache of a file, nil of all, is gone, and with it what had not reached the disk by itself.
 func (d *disk) lose(f *inode) {
-	d.uncache(f, func(w *flight) {
+	d.uncache(f, ^uint64(0), func(w *flight) {
 		all := d.rng.IntN(5) == 0
 		for i := 0; i < len(w.data); i += sector {
 			old := w.file.data[w.at+uint64(i):][:min(sector, len(w.data)-i)]
@@ -161,10 +164,10 @@ func (d *disk) lose(f *inode) {
 	})
 }
 
-func (d *disk) uncache(f *inode, visit func(w *flight)) {
+func (d *disk) uncache(f *inode, upTo uint64, visit func(w *flight)) {
 	kept := d.cached[:0]
 	for _, w := range d.cached {
-		if f != nil && w.file != f {
+		if f != nil && w.file != f || w.ended > upTo {
 			kept = append(kept, w)
 			continue
 		}

@@ -189,6 +189,8 @@ func (k *Kernel) carryOut(op *ring.Op, done []ring.Completion) []ring.Completion
 		return k.sendNow(op, d, done)
 	case ring.Write, ring.WriteLazy:
 		k.write(op, d)
+	case ring.Flush:
+		k.w.flush(op, d.file)
 	case ring.Shutdown:
 		k.shuts = append(k.shuts, *op)
 	case ring.Close:
@@ -277,7 +279,7 @@ func (k *Kernel) cancel(op *ring.Op, d *descriptor, done []ring.Completion) []ri
 
 // progress completes what can complete, beginning with a descriptor by chance.
 func (k *Kernel) progress(done []ring.Completion) []ring.Completion {
-	done = k.landed(done)
+	done = k.flushed(k.landed(done))
 	done = k.shutdowns(done)
 	n := len(k.active)
 	first := k.w.rng.IntN(max(1, n))
@@ -334,6 +336,27 @@ func (k *Kernel) landed(done []ring.Completion) []ring.Completion {
 		}
 		d.land(i)
 	}
+	return done
+}
+
+// flushed completes flushes of the disk's cache that are due.
+func (k *Kernel) flushed(done []ring.Completion) []ring.Completion {
+	w := k.w
+	kept := w.flushes[:0]
+	for _, f := range w.flushes {
+		switch {
+		case f.due > w.now:
+			kept = append(kept, f)
+		case f.fails:
+			w.disk.lose(f.file)
+			w.failed = true
+			done = append(done, ring.Completion{Tag: f.tag, Res: -int32(syscall.EIO)})
+		default:
+			w.synced(f)
+			done = append(done, ring.Completion{Tag: f.tag})
+		}
+	}
+	w.flushes = kept
 	return done
 }
 

@@ -151,7 +151,7 @@ func (p *taker) Settle(name string) error {
 		return err
 	}
 	if f := p.r.w.disk.names[name]; f != nil {
-		p.r.w.synced(f)
+		p.r.w.synced(p.r.w.whole(f))
 	}
 	return nil
 }

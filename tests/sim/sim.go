@@ -194,6 +194,7 @@ func (r *run) config(deep bool) core.Config {
 		c.Block = 4096 // a command that takes many orders needs more than one
 	}
 	c.Segment = int64(c.Block) * int64(4+r.rng.IntN(8))
+	c.Ahead = uint64(c.Segment) * r.rng.Uint64N(4)
 	if r.o.Calm {
 		c.Block, c.Segment, c.StreamMemory = 64<<10, 4<<20, 256<<20
 	}
@@ -324,7 +325,7 @@ func (r *run) alone() {
 		r.rogue.conn = nil
 	}
 	w.knocking = w.knocking[:0]
-	w.header, w.begins = nil, true
+	w.header, w.begins, w.flushes = nil, true, nil
 	r.v, w.kernel, r.asking, r.kicked, r.stopping = nil, nil, false, nil, false
 }
 

@@ -57,18 +57,19 @@ type World struct {
 
 	knocking []*conn // connections that wait to be accepted
 
-	line   []block // blocks submitted, those that recoveries dropped left out
-	acked  int     // of those, so many are durable as far as the venue knows, without a gap
-	header *flight // of the fence that this life begins with, until the venue is told of its end
-	kept   int     // blocks before it
-	begins bool    // there is no fence of this life yet
-	failed bool    // a sync has
-	plain  bool    // what is written is no journal: there is no account
-	spoilt bool    // the newest snapshot is damaged
-	chance uint64
-	fails  int    // writes and syncs until one fails
-	back   uint64 // virtual time until which users may come back after the last start
-	runs   int    // blocks submitted that go on in the next
+	line    []block // blocks submitted, those that recoveries dropped left out
+	acked   int     // of those, so many are durable as far as the venue knows, without a gap
+	header  *flight // of the fence that this life begins with, until the venue is told of its end
+	kept    int     // blocks before it
+	flushes []*flush
+	begins  bool // there is no fence of this life yet
+	failed  bool // a sync has
+	plain   bool // what is written is no journal: there is no account
+	spoilt  bool // the newest snapshot is damaged
+	chance  uint64
+	fails   int    // writes and syncs until one fails
+	back    uint64 // virtual time until which users may come back after the last start
+	runs    int    // blocks submitted that go on in the next
 }
 
 // block is what the account knows of a block.
@@ -104,6 +105,11 @@ func (w *World) tick() {
 func (w *World) sleep(until uint64) {
 	until = min(until, w.nap)
 	for _, f := range w.disk.flight {
+		if f.due > w.now {
+			until = min(until, f.due-w.now)
+		}
+	}
+	for _, f := range w.flushes {
 		if f.due > w.now {
 			until = min(until, f.due-w.now)
 		}
@@ -198,7 +204,7 @@ func (w *World) Journal(string) fs.FS {
 func (w *World) Settle(string) error {
 	w.tick()
 	for _, f := range w.disk.names {
-		w.disk.sync(f)
+		w.disk.sync(f, w.disk.ends)
 	}
 	return nil
 }
@@ -229,6 +235,16 @@ func (w *World) Create(name string, size uint64) (int, bool, error) {
 	return int(w.kernel.open(descriptor{kind: regular, file: f})), true, nil
 }
 
+// Reopen opens a file that is there.
+func (w *World) Reopen(name string, size uint64) (int, bool, error) {
+	w.tick()
+	f := w.disk.names[path.Base(name)]
+	if f == nil || uint64(len(f.data)) != size {
+		return -1, false, fs.ErrNotExist
+	}
+	return int(w.kernel.open(descriptor{kind: regular, file: f})), true, nil
+}
+
 // Zero fills a file with zeros.
 func (w *World) Zero(fd int, _ bool, from, to uint64) error {
 	w.tick()
@@ -246,16 +262,40 @@ func (w *World) Sync(fd int) error {
 			return fmt.Errorf("sim: sync: %w", syscall.EIO)
 		}
 	}
-	w.synced(f)
+	w.synced(w.whole(f))
 	w.tick()
 	return nil
 }
 
-// synced makes a file durable, and takes that into the account.
-func (w *World) synced(f *inode) {
-	w.disk.sync(f)
-	for i := range w.acked {
-		w.line[i].safe = w.line[i].safe || w.line[i].file == f
+// flush is a flush of the disk's cache that has not ended: of one file, as far as writes had ended when it began.
+type flush struct {
+	file   *inode
+	ends   uint64 // writes of the disk that had ended
+	blocks int    // blocks of the account that had
+	tag    uint64
+	due    uint64
+	fails  bool
+}
+
+// whole is a flush of all that a file has now.
+func (w *World) whole(f *inode) *flush { return &flush{file: f, ends: w.disk.ends, blocks: w.acked} }
+
+// flush puts one under way.
+func (w *World) flush(op *ring.Op, file *inode) {
+	f := w.whole(file)
+	f.tag, f.due = op.Tag, w.now+50_000+w.rng.Uint64N(500_000)
+	if w.fails > 0 {
+		w.fails--
+		f.fails = w.fails == 0
+	}
+	w.flushes = append(w.flushes, f)
+}
+
+// synced makes durable what a flush is about, and takes that into the account.
+func (w *World) synced(f *flush) {
+	w.disk.sync(f.file, f.ends)
+	for i := range f.blocks {
+		w.line[i].safe = w.line[i].safe || w.line[i].file == f.file
 	}
 }
 
@@ -409,7 +449,7 @@ func (w *World) fenced() {
 
 // safe says how many of the blocks are durable whatever happens, without a gap.
 func (w *World) safe() int {
-	if w.mode != core.Written {
+	if w.mode == core.Sync {
 		return w.acked
 	}
 	n := 0

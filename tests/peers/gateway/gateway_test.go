@@ -18,7 +18,7 @@ func TestContestants(t *testing.T) {
 			t.Skipf("%s is not here", tool)
 		}
 	}
-	r := &rig{dir: t.TempDir(), rounds: 1, orders: 500, milliseconds: 50, figures: figures{}}
+	r := &rig{dir: t.TempDir(), ahead: 1, rounds: 1, orders: 500, milliseconds: 50, figures: figures{}}
 	if err := r.build(); err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ type rig struct {
 	dir, binary          string // everything that is built or written lies in dir
 	clientCPU, serverCPU int
 	rounds               int
+	ahead                int
 	orders               int
 	milliseconds         int
 	rate                 float64
@@ -52,6 +53,7 @@ func run() (err error) {
 	net := flag.Bool("serve-net", false, "be the Go server that is measured")
 	flag.IntVar(&r.rounds, "rounds", 5, "rounds; in each, every contestant runs once")
 	flag.IntVar(&r.orders, "orders", 20_000, "of a round trip measurement; a tenth of it where every order waits for the disk")
+	flag.IntVar(&r.ahead, "ahead", 4, "segments of the journal, 256 MiB each, that are prepared before a run begins; with 1 the next is zeroed beside it")
 	flag.IntVar(&r.milliseconds, "ms", 1500, "of a throughput measurement, after a fifth of it that does not count")
 	flag.Float64Var(&r.rate, "rate", 2_000_000, "messages a second offered by the open loop; every other one is an order")
 	flag.IntVar(&r.clientCPU, "client-cpu", 0, "cpu of the load")

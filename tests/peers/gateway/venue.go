@@ -142,7 +142,7 @@ func (r *rig) goNet() (*server, error) {
 	return r.start("net", "ready", nil, "taskset", "-c", strconv.Itoa(r.serverCPU), self, "-serve-net")
 }
 
-// matcher starts the venue with so many users and waits until its next segment is prepared: until then a helper is busy with
+// matcher starts the venue with so many users and waits until its next segments are prepared: until then a helper is busy with
 // the disk.
 func (r *rig) matcher(durability string, users int) (*server, error) {
 	dir, err := os.MkdirTemp(r.dir, "venue-")
@@ -161,7 +161,7 @@ func (r *rig) matcher(durability string, users int) (*server, error) {
 		"GODEBUG=gctrace=1", "MATCHER_LISTEN=127.0.0.1:0", "MATCHER_CORE_CPU=" + strconv.Itoa(r.serverCPU), "MATCHER_CORE_WAIT=spin",
 		"MATCHER_JOURNAL_DURABILITY=" + durability, "MATCHER_CORE_MAX_USERS=" + room, "MATCHER_CORE_MAX_SESSIONS=" + room,
 		"MATCHER_CORE_MAX_ORDERS=200000", "MATCHER_CORE_STREAM_MEMORY=12GiB", "MATCHER_CORE_PREFAULT=" + prefault,
-		"MATCHER_JOURNAL_SNAPSHOT_EVERY=0", "MATCHER_SESSION_LOGIN_TIMEOUT=1m", "MATCHER_SESSION_CLIENT_TIMEOUT=1m",
+		"MATCHER_JOURNAL_SNAPSHOT_EVERY=0", "MATCHER_JOURNAL_AHEAD=" + strconv.Itoa(256*r.ahead) + "MiB", "MATCHER_SESSION_LOGIN_TIMEOUT=1m", "MATCHER_SESSION_CLIENT_TIMEOUT=1m",
 	}
 	s, err := r.start("matcher "+durability, "ready: listen", env, r.binary, "serve", "-c", filepath.Join(dir, "matcher.toml"), "--json")
 	if err != nil {
@@ -169,11 +169,11 @@ func (r *rig) matcher(durability string, users int) (*server, error) {
 	}
 	s.dir = dir
 	for start := time.Now(); ; time.Sleep(5 * time.Millisecond) {
-		if names, _ := filepath.Glob(filepath.Join(dir, "data", "*.mj")); len(names) >= 2 {
+		if names, _ := filepath.Glob(filepath.Join(dir, "data", "*.mj")); len(names) > r.ahead {
 			return s, nil
 		}
-		if time.Since(start) > 30*time.Second {
-			return s, errors.New("the venue prepares no second segment")
+		if time.Since(start) > time.Minute {
+			return s, errors.New("the venue does not prepare its segments")
 		}
 	}
 }
