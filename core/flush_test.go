@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -342,4 +343,36 @@ func testFloodLeavesRoomInTheSegment(t *testing.T, backend Backend) {
 	}
 	stop(t, s)
 	verify(t, c.Journal)
+}
+
+// TestSpaceForOneSegment: order entry opens again when there was space for one segment, though there is none for the next.
+func TestSpaceForOneSegment(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	c := config(t)
+	c.World = newMachine(&c)
+	v, err := OpenStepped(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := v.loop
+	defer l.shutdown()
+	size := l.files.current.size
+	for _, step := range []struct {
+		full   bool
+		size   uint64 // of the current segment
+		spares int
+		closed bool
+	}{
+		{true, size, 0, false}, {true, 0, 0, true}, {true, 0, 1, false}, {true, 0, 0, true}, {true, size, 0, false}, {true, 0, 0, true}, {false, 0, 0, false},
+	} {
+		l.files.full, l.files.spares = step.full, make([]file, step.spares)
+		if l.files.current.size = size; step.size == 0 {
+			l.files.current.size = l.files.place(l.writer.State().Position) // used up
+		}
+		if l.space(); l.engine.Gated() != step.closed {
+			t.Errorf("%+v: order entry is closed: %v", step, l.engine.Gated())
+		}
+	}
+	l.files.current.size, l.files.spares = size, nil
 }

@@ -44,15 +44,17 @@ func (l *loop) ungate() {
 // space closes order entry while the disk has no room for another segment and this one is nearly full, and opens it again
 // when a segment could be prepared after all. Cancels are served from what is left, as long as it lasts.
 func (l *loop) space() {
-	switch f := &l.files; {
+	f := &l.files
+	low := f.full && len(f.spares) == 0 && f.left(l) < f.current.size/4
+	switch {
 	case f.full && !l.writer.Room() && !l.dry:
 		l.dry = true
 		l.log("warning: the journal is full: nothing is read until there is space")
 	case l.state != serving || !l.writer.Room() || !l.mayPass():
-	case f.full && len(f.spares) == 0 && !l.engine.Gated() && f.left(l) < f.current.size/4:
+	case low && !l.engine.Gated():
 		l.log("warning: no space for another journal segment; order entry is closed, cancels are served")
 		l.gate(engine.GateDisk)
-	case !f.full && l.gatedBy == engine.GateDisk:
+	case !low && l.gatedBy == engine.GateDisk:
 		l.dry = false
 		l.log("there is space for the journal again; order entry is open")
 		l.ungate()

@@ -269,8 +269,8 @@ const sector = 512
 // failing lets the server's durable writes fail from some place of the segment on. It must end, and have answered nothing of
 // what it could not keep.
 func (c *soak) failing() string {
-	if c.mode == "written" {
-		return "in mode written no write is a durable one" // and durable ones are what fails
+	if c.mode != "sync" {
+		return "in mode " + c.mode + " no write is a durable one" // and durable ones are what fails
 	}
 	c.stop()
 	c.bare, c.spoilt = true, 8192+4096*c.random.IntN(100)
