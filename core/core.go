@@ -20,7 +20,7 @@
 //	day.go      the end of a trading day and the beginning of the next
 //	conns.go    connections as the kernel sees them; sessions that were lost
 //	operator.go what an operator may ask of a running venue
-//	files.go    segments
+//	files.go    segments; helper.go prepares them
 package core
 
 import (
@@ -170,7 +170,7 @@ func (s *Server) open(cfg *Config, byHand bool) (_ *loop, err error) {
 	world := s.pipe.world
 	l := &loop{cfg: cfg, world: world, progress: &s.progress, conns: newConns(cfg.MaxSessions)}
 	l.desk.answers = s.answers
-	l.files = files{dir: cfg.Journal, current: noFile, spares: make([]file, 0, cfg.ahead()+1), pipe: -1, slotSize: cfg.block()}
+	l.files = files{dir: cfg.Journal, current: noFile, pipe: -1, slotSize: cfg.block()}
 	l.conns.listener = -1
 	l.lock = -1
 	defer func() {
@@ -182,6 +182,7 @@ func (s *Server) open(cfg *Config, byHand bool) (_ *loop, err error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
+	l.files.spares = make([]file, 0, cfg.ahead()+1)
 	cpu := world.Pin(cfg)
 	if l.lock, err = world.Lock(cfg.Journal); err != nil {
 		return nil, fmt.Errorf("core: journal %s: %w", cfg.Journal, err)

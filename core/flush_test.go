@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,6 +15,8 @@ import (
 
 	"matcher/journal"
 	"matcher/ring"
+	"matcher/wire/ouch"
+	"matcher/wire/soupbin"
 )
 
 // cacheDisk is a kernel that says how blocks are written, and whose flushes end only while it is open, or fail.
@@ -23,16 +26,24 @@ type cacheDisk struct {
 	fail    atomic.Bool
 	durable atomic.Int32 // blocks that are durable when their write ends
 	lazy    atomic.Int32 // others
+	turns   atomic.Int32
 	flushes atomic.Int32
+	empty   atomic.Int32 // of these, with nothing written since the one before
 	headers atomic.Int32 // of segments
+	fresh   bool         // something was
 	held    []ring.Completion
 }
 
 func (k *cacheDisk) Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]ring.Completion, error) {
+	k.turns.Add(1)
 	for i := range ops {
 		switch op := &ops[i]; {
 		case kindOf(op.Tag) == tagFlush:
 			k.flushes.Add(1)
+			if !k.fresh {
+				k.empty.Add(1)
+			}
+			k.fresh = false
 		case kindOf(op.Tag) == tagHeader:
 			k.headers.Add(1)
 		case kindOf(op.Tag) == tagBlock && op.Code == ring.Write:
@@ -53,6 +64,7 @@ func (k *cacheDisk) Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]
 	done, err := k.Kernel.Turn(ops, done, w)
 	kept := before
 	for _, c := range done[before:] {
+		k.fresh = k.fresh || kindOf(c.Tag) == tagBlock
 		if kindOf(c.Tag) == tagFlush && k.fail.Load() {
 			c.Res = -int32(syscall.EIO)
 		}
@@ -97,21 +109,13 @@ func testFlush(t *testing.T, backend Backend) {
 					}
 				}
 			}
-			for again := disk.flushes.Load(); ; again = disk.flushes.Load() { // what the last flush has not covered
-				if time.Sleep(5 * flushTime); disk.flushes.Load() == again {
-					break
-				}
-			}
-			before := disk.flushes.Load()
-			if time.Sleep(5 * flushTime); disk.flushes.Load() != before {
-				t.Error("a flush of nothing")
-			}
+			time.Sleep(5 * flushTime) // time for what is too much
 			stop(t, s)
 			if durable, lazy := disk.durable.Load(), disk.lazy.Load(); (durable != 0) != (durability == Sync) || (lazy != 0) == (durability == Sync) {
 				t.Errorf("%d durable writes, %d others", durable, lazy)
 			}
-			if flushed := disk.flushes.Load() != 0; flushed == (durability == Sync) {
-				t.Errorf("%d flushes", disk.flushes.Load())
+			if flushed := disk.flushes.Load() != 0; flushed == (durability == Sync) || disk.empty.Load() != 0 {
+				t.Errorf("%d flushes, %d of nothing", disk.flushes.Load(), disk.empty.Load())
 			}
 			blocks := blocksOf(t, c.Journal)
 			if last := blocks[len(blocks)-1]; last.Flags&journal.FlagSeal == 0 || last.Promise != last.Position {
@@ -153,14 +157,22 @@ func testFlushIsWaitedFor(t *testing.T, backend Backend) {
 	sent := make(chan error, 1)
 	go func() {
 		for range most {
-			a.order('B', 0, 1_000_000, '0') // rejected: nothing but the journal grows
+			a.ref++ // rejected, for the price is off the tick: nothing but the journal grows
+			err := a.Send(&ouch.EnterOrder{
+				UserRefNum: a.ref, Side: 'B', Quantity: 1, Symbol: ouch.Symbol("AAPL"), Price: 1, TimeInForce: '0',
+				Display: 'Y', Capacity: 'P', Sweep: 'N', CrossType: 'N',
+			})
+			if err != nil {
+				sent <- err
+				return
+			}
 		}
 		sent <- a.Flush()
 	}()
-	for before := s.Progress(); s.Progress() < before+firstSegment/journal.CellSize*9/10; {
-		time.Sleep(time.Millisecond)
+	for before := uint64(0); before < firstSegment/journal.CellSize/2 || s.Progress() != before; { // until it does not go on
+		before = s.Progress()
+		time.Sleep(200 * time.Millisecond)
 	}
-	time.Sleep(20 * time.Millisecond) // what is wrong may take a moment
 	if disk.headers.Load() != began {
 		t.Error("a segment has begun while the one before it was not durable")
 	}
@@ -223,6 +235,10 @@ func TestAhead(t *testing.T) {
 			ready <- struct{}{}
 		}
 	}
+	full := func(name string) bool {
+		var st syscall.Stat_t
+		return syscall.Stat(name, &st) == nil && st.Blocks*512 >= st.Size
+	}
 	for life, want := range []int64{firstSegment + 3*c.Segment, firstSegment + c.Segment, 0} {
 		if life == 2 {
 			c.Segment, c.Ahead = 16<<20, 0 // of another size: made anew
@@ -242,6 +258,9 @@ func TestAhead(t *testing.T) {
 		a.order('B', 1, 1_000_000, '0')
 		a.settle()
 		stop(t, s)
+		if names, _ := filepath.Glob(filepath.Join(c.Journal, "*.mj")); !full(names[len(names)-1]) {
+			t.Skip("this file system keeps no zeros, and so no spares")
+		}
 		if z.bytes.Load() != want {
 			t.Errorf("start %d zeroed %d bytes, want %d", life, z.bytes.Load(), want)
 		}
@@ -323,6 +342,12 @@ func testFloodLeavesRoomInTheSegment(t *testing.T, backend Backend) {
 	c := configOn(t, backend)
 	z := &zeros{World: newMachine(&c), dam: make(chan struct{})}
 	c.World = z
+	disk := &cacheDisk{}
+	c.kernel = func(arena uint64) (_ Kernel, err error) {
+		disk.Kernel, err = newMachine(&Config{Backend: backend}).Kernel(arena)
+		return disk, err
+	}
+	z.World = newMachine(&c) // of this kernel
 	s := open(t, c)
 	loud, quiet := flooder(t, s, "U0"), dial(t, s, "U1", 0)
 	quiet.settle()
@@ -336,9 +361,24 @@ func testFloodLeavesRoomInTheSegment(t *testing.T, backend Backend) {
 		quiet.order('B', 1, 900_000, '0')
 		quiet.settle() // answered while there is no other segment
 	}
+	again, err := net.Dial("tcp", s.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = again.Close() }()
+	var l soupbin.Login
+	copy(l.Username[:], "U0")
+	copy(l.Password[:], "KEY")
+	if _, err = again.Write(soupbin.AppendLogin(nil, &l, soupbin.Left)); err != nil {
+		t.Fatal(err)
+	}
+	turns := disk.turns.Load() // while a login waits for what the flood has sent
+	if time.Sleep(500 * time.Millisecond); disk.turns.Load() > turns+5_000 {
+		t.Errorf("%d turns while nothing can be done", disk.turns.Load()-turns)
+	}
 	before := s.Progress()
 	close(z.dam)
-	for s.Progress() < before+10_000 { // what the flood has sent goes on
+	for s.Progress() < before+100 { // what the flood has sent goes on
 		time.Sleep(time.Millisecond)
 	}
 	stop(t, s)

@@ -123,6 +123,8 @@ func testRefusedStartChangesNothing(t *testing.T, backend Backend) {
 		"twice":      func(c *Config) { c.Users = append(c.Users[:len(c.Users):len(c.Users)], c.Users[0]) },
 		"users":      func(c *Config) { c.Users = append(c.Users[:len(c.Users):len(c.Users)], many(20)...) },
 		"segment":    func(c *Config) { c.Segment = 1 << 20 },
+		"no segment": func(c *Config) { c.Segment = 0 },
+		"ahead":      func(c *Config) { c.Ahead = uint64(maxAhead*c.Segment) + 1 },
 		"sessions":   func(c *Config) { c.MaxSessions = 0 },
 		"memory":     func(c *Config) { c.StreamMemory = 1 << 20 },
 		"durability": func(c *Config) { c.Durability = 3 },

@@ -40,12 +40,13 @@ type helper struct {
 }
 
 const (
-	usedParts  = 1 << 16               // of a segment
+	usedParts  = 1 << 20               // of a segment
 	retryAfter = time.Second           // a full disk: somebody may make room
 	retryPiece = 10 * time.Millisecond // between two looks at whether to stop
 	restTime   = 12 * time.Millisecond // behind each hurriedPiece: 20 MB/s; behind smaller ones restPiece: 15 MB/s
 	restPiece  = 2 * time.Millisecond
 	pause      = 100 * time.Millisecond // nobody trades when this long nothing was written
+	lookEvery  = 10 * time.Millisecond  // whether that is so
 )
 
 func newHelper(world World, cfg *Config, send func(m *[messageSize]byte), byHand bool) *helper {
@@ -85,7 +86,7 @@ func (h *helper) run() {
 	defer close(h.done)
 	for range h.bell {
 		for h.wanted() {
-			if h.attempt(h.rest) {
+			if h.await(); h.attempt(h.rest) {
 				continue
 			}
 			for range retryAfter / retryPiece {
@@ -117,11 +118,8 @@ func (h *helper) rest(at uint64) (hurry bool) {
 	if h.next == h.first {
 		return true
 	}
-	for h.next > h.current.Load()+1 && !h.quit.Load() {
-		if h.idle() {
-			return true
-		}
-		time.Sleep(restPiece)
+	if h.await(); h.next > h.current.Load()+1 {
+		return true
 	}
 	rest := restTime
 	if h.durability == Sync {
@@ -134,6 +132,13 @@ func (h *helper) rest(at uint64) (hurry bool) {
 		time.Sleep(restPiece)
 	}
 	return h.durability != Sync || !h.further(at, 8)
+}
+
+// await waits until the next segment is needed, or nobody trades.
+func (h *helper) await() {
+	for h.next > h.current.Load()+1 && !h.quit.Load() && !h.idle() {
+		time.Sleep(lookEvery)
+	}
 }
 
 // idle says whether nobody has traded for a while.

@@ -88,6 +88,7 @@ type loop struct {
 	fence   bool   // the next block is the first of its epoch
 	more    bool   // there is more to send right away
 	blocked bool   // nothing is read, for want of stream memory
+	waiting bool   // all that was received waits for room in the journal
 	usedUp  bool   // that was logged
 	dry     bool   // that the journal is full was logged
 	gatedBy uint8  // engine.GateXxx that this loop closed order entry for, 0 none
@@ -175,7 +176,7 @@ func (l *loop) wait() ring.Wait {
 	room := l.writer.Room()
 	in := &l.conns.inbox
 	reads := room && !l.blocked && !l.ready() && !l.ending.under // a login for the next day waits for it
-	if l.more || len(l.held) != 0 || (in.light.n != 0 || in.heavy.n != 0 && l.roomy()) && reads {
+	if l.more || len(l.held) != 0 || (in.light.n != 0 && !l.waiting || in.heavy.n != 0 && l.roomy()) && reads {
 		return w
 	}
 	until := min(l.mono+idleWait, l.service)
@@ -198,6 +199,9 @@ func (l *loop) wait() ring.Wait {
 	if l.state == stopping {
 		until = min(until, l.mono+lingerTime)
 	}
+	if !l.keeping && l.writer.InFlight() == 0 && !l.writer.Lasting() {
+		until = min(until, l.keepAt)
+	}
 	if until > l.mono {
 		w.Until = int64(until - l.mono)
 	}
@@ -211,7 +215,8 @@ func (l *loop) work() {
 		l.conns.discard(l)
 		return
 	}
-	l.blocked = false
+	l.blocked, l.waiting = false, false
+	moved := false
 	l.disconnected()
 	l.operate()
 	in := &l.conns.inbox
@@ -228,6 +233,7 @@ func (l *loop) work() {
 		}
 		done, goOn := l.serve(in.light.first(), credit)
 		left -= done
+		moved = moved || done != 0
 		if done != 0 || goOn { // one that could not begin keeps its place
 			in.done(&in.light, next)
 		}
@@ -245,6 +251,7 @@ func (l *loop) work() {
 		}
 		credit -= max(1, done)
 	}
+	l.waiting = !moved && !l.roomy() // a login behind what its user has flooded
 }
 
 // roomy says whether the journal has room to spare: the last half of the last block is not for those that have much, or a
@@ -377,6 +384,7 @@ func (l *loop) apply(cmd *engine.Command) {
 // completes meanwhile waits for the next turn.
 func (l *loop) drain() {
 	l.submit()
+	l.keep(false)
 	done, err := l.kernel.Turn(l.ops, l.done[:0], ring.Wait{Policy: l.cfg.Wait, Until: idleWait, DiskBusy: true})
 	l.done, l.ops = done, l.ops[:0]
 	l.clock()
@@ -394,13 +402,17 @@ func (l *loop) drain() {
 }
 
 // stuck says whether there is no sense in waiting for the journal any more: it has failed, or an orderly end was asked for
-// long ago and it still has no room.
+// long ago and it still has no room, or is not kept.
 func (l *loop) stuck() bool {
 	if l.err == nil && l.asked {
 		if l.patient == 0 {
 			l.patient = l.mono + stopWait
 		} else if l.mono >= l.patient+9*stopWait {
-			l.fail(fmt.Errorf("core: %w: the journal has no room for the end of what was begun", syscall.ENOSPC))
+			if l.writer.Lasting() || l.writer.Pending() != 0 {
+				l.fail(fmt.Errorf("core: %w: the journal has no room for the end of what was begun", syscall.ENOSPC))
+			} else {
+				l.fail(fmt.Errorf("core: %w: the disk does not keep the end of the journal", syscall.ETIMEDOUT))
+			}
 		}
 	}
 	return l.err != nil
@@ -461,6 +473,7 @@ func (l *loop) finish() {
 
 // stop begins an orderly end: one last command, so that the last block can say that it is the last.
 func (l *loop) stop() {
+	l.asked = true
 	for !l.writer.Room() && !l.stuck() {
 		l.drain()
 	}

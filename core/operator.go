@@ -9,7 +9,7 @@ import (
 )
 
 // An operator's request reaches the venue's thread through its pipe and is carried out between two packets of clients, as a
-// journaled command like any other. The answer comes back when the command is durable. The thread waits for nobody: there
+// journaled command like any other. The answer comes back when a member's would leave, in async mode at once. The thread waits for nobody: there
 // is one request at a time, and one place for its answer.
 
 // Verb is what an operator asks for.
@@ -89,7 +89,7 @@ type Venue struct {
 // ErrStopped is the answer of a server that has stopped, or stops.
 var ErrStopped = errors.New("core: the server has stopped")
 
-// Operate asks for something and waits for the answer, which comes when everything that was done is durable. It may be
+// Operate asks for something and waits for the answer, which comes when a member's would leave. It may be
 // called from any goroutine.
 func (s *Server) Operate(r *Request) (Answer, error) {
 	s.asking.Lock()

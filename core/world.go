@@ -48,7 +48,7 @@ type World interface {
 	Word(path string) (Word, error)
 	// Create makes a file that must not exist yet and reserves its bytes. See ring.OpenDirect.
 	Create(path string, size uint64) (fd int, direct bool, err error)
-	// Reopen opens a file of this size that is there already.
+	// Reopen opens a file that is there already and has all of its bytes: so many.
 	Reopen(path string, size uint64) (fd int, direct bool, err error)
 	// Zero fills bytes of a file with zeros. They are durable after Sync.
 	Zero(fd int, direct bool, from, to uint64) error
@@ -168,7 +168,8 @@ func (m *machine) Create(path string, size uint64) (int, bool, error) {
 }
 
 func (m *machine) Reopen(path string, size uint64) (int, bool, error) {
-	if st, err := os.Stat(path); err != nil || uint64(st.Size()) != size {
+	var st syscall.Stat_t
+	if err := syscall.Stat(path, &st); err != nil || uint64(st.Size) != size || uint64(st.Blocks)*512 < size { // with holes: a copy
 		return -1, false, errors.Join(errUsed, err)
 	}
 	return ring.OpenDirect(path, false, 0)

@@ -234,7 +234,7 @@ func (s *State) follow(h *BlockHeader) {
 	s.StateHash, s.OutputHash, s.Flags = h.StateHash, h.OutputHash, h.Flags
 }
 
-// Written says that the write of the block in a slot has ended and is durable. It returns Durable. Slots become free in
+// Written says that the write of the block in a slot has ended and is durable (of a lazy writer: has ended). It returns Durable. Slots become free in
 // the order of their blocks, in whatever order the writes end.
 func (w *Writer) Written(slot int) Position {
 	n := len(w.slots)

@@ -153,8 +153,10 @@ func (c *client) trade(n int) {
 		}
 		c.message(c.flow.next)
 	}
-	c.conn.write(c.out)
-	c.heard = c.r.w.now
+	if len(c.out) != 0 {
+		c.conn.write(c.out)
+		c.heard = c.r.w.now
+	}
 }
 
 // message makes a message and puts it into out.

@@ -284,6 +284,9 @@ func (w *World) whole(f *inode) *flush { return &flush{file: f, ends: w.disk.end
 func (w *World) flush(op *ring.Op, file *inode) {
 	f := w.whole(file)
 	f.tag, f.due = op.Tag, w.now+50_000+w.rng.Uint64N(500_000)
+	if w.faults.Slow && w.rng.IntN(4) == 0 {
+		f.due += 100_000_000
+	}
 	if w.fails > 0 {
 		w.fails--
 		f.fails = w.fails == 0

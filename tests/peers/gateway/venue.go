@@ -27,6 +27,10 @@ const (
 
 	// prefault is stream memory that is in place, as all of the floor's is: more than a run has answers.
 	prefault = "512MiB"
+
+	// afterZeros is what lies between the preparation of segments and a run: where the host of a virtual machine charges the bytes
+	// of its disk to the cpus, it goes on for a while.
+	afterZeros = 2 * time.Second
 )
 
 // server is one contestant at work, on a cpu of its own.
@@ -170,6 +174,7 @@ func (r *rig) matcher(durability string, users int) (*server, error) {
 	s.dir = dir
 	for start := time.Now(); ; time.Sleep(5 * time.Millisecond) {
 		if names, _ := filepath.Glob(filepath.Join(dir, "data", "*.mj")); len(names) > r.ahead {
+			time.Sleep(afterZeros)
 			return s, nil
 		}
 		if time.Since(start) > time.Minute {
