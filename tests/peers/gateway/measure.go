@@ -57,39 +57,65 @@ func (r *rig) contestants() []func() (*server, error) {
 	return []func() (*server, error){r.floor, venue("async"), venue("sync"), r.goNet}
 }
 
-// rtt has one order in flight.
+// goes is how often each server has its go in a round of round trips.
+const goes = 5
+
+// rtt has one order in flight. All servers are started once and have short goes in turns, the others stopped meanwhile: a machine
+// that changes its speed by the second hits them alike, which it does not where each has a run of its own.
 func (r *rig) rtt() error {
+	var servers []*server
+	for _, start := range append(r.contestants(), r.durableFloor) {
+		s, err := start()
+		if err != nil {
+			return err
+		}
+		if err := s.signal(syscall.SIGSTOP); err != nil {
+			return err
+		}
+		servers = append(servers, s)
+	}
 	for round := range r.rounds {
 		disk, err := figuresOf(r.program("disk"), r.program("disk.bin"), strconv.Itoa(r.serverCPU), strconv.Itoa(r.diskWrites()))
 		if err != nil {
 			return err
 		}
-		r.figures.add("disk", "rtt p50", disk["p50"])
-		r.figures.add("disk", "rtt p99", disk["p99"])
-		r.figures.add("disk", "submit", disk["submit"])
-		for _, start := range append(r.contestants(), r.durableFloor) {
-			s, err := start()
-			if err != nil {
-				return err
-			}
-			orders := r.orders
-			if s.name == "matcher sync" || s.name == "durable floor" {
-				orders /= 10
-			}
-			f, err := r.load("rtt", s, orders, 0)
-			if err != nil {
-				return err
-			}
-			for _, q := range []string{"p50", "p99", "p99.9"} {
-				r.figures.add(s.name, "rtt "+q, f[q])
-			}
-			r.tell(round, s.name, "rtt", fmt.Sprintf("p50 %.1f p99 %.1f p99.9 %.1f us", f["p50"], f["p99"], f["p99.9"]))
-			if _, err := s.stop(); err != nil {
+		for range goes { // the figures of a round belong together
+			r.figures.add("disk", "rtt p50", disk["p50"])
+			r.figures.add("disk", "rtt p99", disk["p99"])
+			r.figures.add("disk", "submit", disk["submit"])
+		}
+		for i := range goes * len(servers) {
+			if err := r.turn(round, servers[i%len(servers)]); err != nil {
 				return err
 			}
 		}
 	}
+	for _, s := range servers {
+		if _, err := s.stop(); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// turn lets one server have its go.
+func (r *rig) turn(round int, s *server) error {
+	if err := s.signal(syscall.SIGCONT); err != nil {
+		return err
+	}
+	orders := r.orders / goes
+	if s.name == "matcher sync" || s.name == "durable floor" {
+		orders /= 10
+	}
+	f, err := r.load("rtt", s, max(orders, 100), 0)
+	if err != nil {
+		return err
+	}
+	for _, q := range []string{"p50", "p99", "p99.9"} {
+		r.figures.add(s.name, "rtt "+q, f[q])
+	}
+	r.tell(round, s.name, "rtt", fmt.Sprintf("p50 %.1f p99 %.1f p99.9 %.1f us", f["p50"], f["p99"], f["p99.9"]))
+	return s.signal(syscall.SIGSTOP)
 }
 
 // flood has one order in flight while other sessions send all that their sockets take: cancels of orders that never were, which

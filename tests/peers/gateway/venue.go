@@ -97,12 +97,16 @@ func (s *server) lines() []string {
 	return append([]string(nil), s.stderr...)
 }
 
+// signal sends the program a signal. What taskset starts takes its place.
+func (s *server) signal(n syscall.Signal) error { return s.cmd.Process.Signal(n) }
+
 // stop ends the program in an orderly way and returns its last line.
 func (s *server) stop() (string, error) {
 	if s.cmd.ProcessState != nil {
 		return "", nil
 	}
-	_ = s.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	_ = s.signal(syscall.SIGTERM) // it may have ended
+	_ = s.signal(syscall.SIGCONT)
 	timer := time.AfterFunc(20*time.Second, func() { _ = s.cmd.Process.Kill() })
 	<-s.ended
 	err := s.cmd.Wait()
