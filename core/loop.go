@@ -408,10 +408,10 @@ func (l *loop) stuck() bool {
 		if l.patient == 0 {
 			l.patient = l.mono + stopWait
 		} else if l.mono >= l.patient+9*stopWait {
-			if l.writer.Lasting() || l.writer.Pending() != 0 {
+			if l.files.full {
 				l.fail(fmt.Errorf("core: %w: the journal has no room for the end of what was begun", syscall.ENOSPC))
 			} else {
-				l.fail(fmt.Errorf("core: %w: the disk does not keep the end of the journal", syscall.ETIMEDOUT))
+				l.fail(&JournalError{File: l.files.current.name, Wrote: -int32(syscall.ETIME)}) // the disk stands still
 			}
 		}
 	}

@@ -54,7 +54,7 @@ Lower one of these limits, or allow more.`},
 		{"E1010", exitEnvironment, "this platform cannot run the server", `The server needs Linux on amd64 or arm64, and only for these is the binary built, tools and all; --backend uring needs
 Linux 6.1, and on an older one the server falls back to the portable backend unless it was told not to. The packages
 engine, book, journal, replay, wire and client build elsewhere too.`},
-		{"E1011", exitEnvironment, "the journal cannot be written", `The disk or the file system refused a write or a sync. After a failed sync nobody knows what the disk holds, so the server
+		{"E1011", exitEnvironment, "the journal cannot be written", `The disk or the file system refused a write or a sync, or did not end one for five seconds while the server was told to stop. After a failed sync nobody knows what the disk holds, so the server
 stops, and answers nothing that is not safe. Find the cause (dmesg), then start again: the journal is checked in full.`},
 		{"E1012", exitEnvironment, "too many open files", `Each connection is an open file, and the journal and io_uring need a few.
   ulimit -n 65536   in the shell that starts the server, LimitNOFILE=65536 in a systemd unit`},
