@@ -18,9 +18,8 @@ const (
 // files are the journal's segments as the loop sees them: one that is written to, others that were prepared for later.
 //
 // A segment is zeroed before it is used, by a helper off the core, because a durable write into blocks that were never
-// written costs the file system a journal commit of its own. When a block does not fit any more, the loop lets all
-// writes end, writes the header of the next segment, and goes on there; until that header is durable the open block
-// just grows.
+// written costs the file system a journal commit of its own. When a block does not fit any more, the loop lets all writes end,
+// flushes them, writes the header of the next segment, and goes on there; no other command is begun until that is durable.
 type files struct {
 	dir       string
 	current   file
