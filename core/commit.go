@@ -84,8 +84,8 @@ func (l *loop) submit() {
 	}
 }
 
-// written takes note that a block is durable, or, in the other modes, that the disk has it. Anything but a whole write ends the venue: what the disk holds now is not
-// known, and nothing that was not acknowledged may be.
+// written takes note that a block is durable, or, in the other modes, that the disk has it. Anything but a whole write ends the
+// venue: what the disk holds now is not known, and nothing that was not acknowledged may be.
 func (l *loop) written(slot int32, res int32) {
 	if want := l.files.lengths[slot]; res != int32(want) {
 		l.fail(&JournalError{File: l.files.current.name, Wrote: res, Want: want})
