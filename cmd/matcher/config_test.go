@@ -59,6 +59,7 @@ core = { cpu = 1, wait = "spin", max_orders = 5_000 }
 dir = "/var/j"
 durability = "async"
 segment = "8MiB"
+ahead = "24MiB"
 [session]
 heartbeat = "250ms"
 cancel_on_disconnect = true
@@ -104,6 +105,7 @@ collar = "0.50"
 	want := defaults().core
 	want.Listen, want.CPU, want.Wait, want.MaxOrders = "127.0.0.1:0", 1, ring.Spin, 5000
 	want.Journal, want.Durability, want.Segment, want.Heartbeat = "/var/j", core.Async, 8<<20, 250*time.Millisecond
+	want.Ahead = 24 << 20
 	want.Instruments = []core.Instrument{
 		{Symbol: "BTC.USD", PriceDecimals: 2, LotDecimals: 3, Tick: 5, Lot: 1, MaxQty: 12_500, MaxPrice: 9_000_005},
 		{Symbol: "X", Tick: 5, Lot: 100, MaxQty: 999_999, MaxPrice: 1_999_999_900},
