@@ -16,7 +16,7 @@ type Durability uint8
 const (
 	Sync    Durability = 0 // after the journal write that holds it is durable
 	Written Durability = 1 // after the write that holds it has ended, durable or not: a power cut may lose the last of it
-	Async   Durability = 2 // at once; a crash loses the last milliseconds
+	Async   Durability = 2 // at once; a crash loses the last milliseconds, a power cut up to flushTime more
 )
 
 // Backend says which driver of package ring is the kernel below.
