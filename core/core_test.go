@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -60,6 +61,33 @@ func open(t testing.TB, c Config) *Server {
 	}
 	t.Cleanup(s.Stop)
 	return s
+}
+
+// stepped opens a venue that the test turns itself.
+func stepped(t *testing.T, c Config) *Stepped {
+	t.Helper()
+	runtime.LockOSThread() // a ring belongs to a thread
+	t.Cleanup(runtime.UnlockOSThread)
+	c.World = newMachine(&c)
+	v, err := OpenStepped(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		v.loop.shutdown()
+		v.server.pipe.close()
+	})
+	return v
+}
+
+// eventually waits until something has come about.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
 }
 
 func stop(t testing.TB, s *Server) Result {

@@ -279,6 +279,15 @@ func TestCrashInTheRoll(t *testing.T) {
 // blockEnds returns the offsets behind the blocks of the first segment.
 func blockEnds(t *testing.T, dir string) (ends []int64) {
 	t.Helper()
+	for _, b := range blocksOf(t, dir) {
+		ends = append(ends, journal.SegmentHeaderSize+int64(b.Position)+int64(b.Length))
+	}
+	return ends
+}
+
+// blocksOf reads the headers of all blocks of a journal.
+func blocksOf(t *testing.T, dir string) (blocks []journal.BlockHeader) {
+	t.Helper()
 	r, err := journal.Open(os.DirFS(dir))
 	if err != nil {
 		t.Fatal(err)
@@ -287,9 +296,9 @@ func blockEnds(t *testing.T, dir string) (ends []int64) {
 	for {
 		b, err := r.Next()
 		if err != nil {
-			return ends
+			return blocks
 		}
-		ends = append(ends, journal.SegmentHeaderSize+int64(b.Position)+int64(b.Length))
+		blocks = append(blocks, b.BlockHeader)
 	}
 }
 
@@ -377,7 +386,7 @@ func testTheEndIsTheLastWord(t *testing.T, backend Backend) {
 
 // TestDayIsDurableBeforeItIsTold: in async mode too nobody hears of a new session before the disk has it.
 func TestDayIsDurableBeforeItIsTold(t *testing.T) {
-	disk := &slowDisk{}
+	disk := &dam{kind: tagBlock}
 	c := config(t)
 	c.Durability = Async
 	c.kernel = func(arena uint64) (_ Kernel, err error) {

@@ -4,47 +4,15 @@ import (
 	"bytes"
 	"errors"
 	"maps"
-	"runtime"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"matcher/engine"
-	"matcher/ring"
 	"matcher/wire/ouch"
 	"matcher/wire/soupbin"
 )
-
-// slowDisk is a kernel whose durable writes end only while it is open: what the disk holds is not known before.
-type slowDisk struct {
-	Kernel
-	shut atomic.Bool
-	held []ring.Completion
-}
-
-func (k *slowDisk) Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]ring.Completion, error) {
-	if !k.shut.Load() {
-		done = append(done, k.held...)
-		k.held = k.held[:0]
-	}
-	if len(done) != 0 {
-		w = ring.Wait{}
-	}
-	before := len(done)
-	w.Until = min(w.Until, int64(time.Millisecond))
-	done, err := k.Kernel.Turn(ops, done, w)
-	kept := before
-	for _, c := range done[before:] {
-		if k.shut.Load() && kindOf(c.Tag) == tagBlock {
-			k.held = append(k.held, c)
-			continue
-		}
-		done[kept] = c
-		kept++
-	}
-	return done[:kept], err
-}
 
 // TestNothingLeavesBeforeItIsDurable: in sync mode no answer leaves while the write that holds it has not ended; in async
 // mode it does.
@@ -52,14 +20,14 @@ func TestNothingLeavesBeforeItIsDurable(t *testing.T) { onEach(t, testNothingLea
 
 func testNothingLeavesBeforeItIsDurable(t *testing.T, backend Backend) {
 	for _, durability := range []Durability{Sync, Async} {
-		var disk *slowDisk
+		var disk *dam
 		c := configOn(t, backend)
 		c.Durability = durability
 		public := listen(t)
 		c.Feed.To = []string{public.conn.LocalAddr().String()}
 		c.kernel = func(arena uint64) (Kernel, error) {
 			k, err := newMachine(&Config{Backend: backend}).Kernel(arena)
-			disk = &slowDisk{Kernel: k}
+			disk = &dam{Kernel: k, kind: tagBlock}
 			return disk, err
 		}
 		s := open(t, c)
@@ -119,12 +87,12 @@ func testStalledDisk(t *testing.T, backend Backend) {
 	if testing.Short() {
 		t.Skip("it waits for the end of patience")
 	}
-	var disk *slowDisk
+	var disk *dam
 	c := configOn(t, backend)
 	c.ClientTimeout = 500 * time.Millisecond
 	c.kernel = func(arena uint64) (Kernel, error) {
 		k, err := newMachine(&Config{Backend: backend}).Kernel(arena)
-		disk = &slowDisk{Kernel: k}
+		disk = &dam{Kernel: k, kind: tagBlock}
 		return disk, err
 	}
 	s := open(t, c)
@@ -191,15 +159,7 @@ func TestNextSegmentInTime(t *testing.T) {
 	if want := map[uint64]int{zeroPiece: 16, hurriedPiece: 2, 1: 1}; !maps.Equal(world.pieces, want) {
 		t.Errorf("pieces of %v, want %v", world.pieces, want)
 	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	c := config(t)
-	c.World = newMachine(&c)
-	v, err := OpenStepped(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer v.loop.shutdown()
+	v := stepped(t, config(t))
 	v.Turn() // of the birth's blocks
 	if v.loop.files.helper.used.Load() == 0 {
 		t.Error("the helper is not told how much is used")
@@ -222,22 +182,16 @@ func (zeroing) Sync(int) error { return nil }
 // TestPartsWait: in sync mode a block that is not full waits while two writes are under way, so that many orders share one; a
 // full one does not wait. In the other modes as many writes are under way as can be.
 func TestPartsWait(t *testing.T) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	for durability, most := range map[Durability]int{Sync: writesOfParts, Written: writesInFlight} {
-		var disk *slowDisk
+		var disk *dam
 		c := config(t)
 		c.Durability = durability
 		c.kernel = func(arena uint64) (Kernel, error) {
 			k, err := newMachine(&Config{Backend: PortableBackend}).Kernel(arena)
-			disk = &slowDisk{Kernel: k}
+			disk = &dam{Kernel: k, kind: tagBlock}
 			return disk, err
 		}
-		c.World = newMachine(&c)
-		v, err := OpenStepped(c)
-		if err != nil {
-			t.Fatal(err)
-		}
+		v := stepped(t, c)
 		l := v.loop
 		for l.writer.InFlight() != 0 || l.writer.Pending() != 0 || !l.writer.Empty() {
 			v.Turn()
@@ -270,7 +224,5 @@ func TestPartsWait(t *testing.T) {
 		for l.writer.InFlight() != 0 || !l.writer.Empty() {
 			v.Turn()
 		}
-		l.shutdown()
-		v.server.pipe.close()
 	}
 }

@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -16,13 +14,11 @@ import (
 	"matcher/journal"
 	"matcher/ring"
 	"matcher/wire/ouch"
-	"matcher/wire/soupbin"
 )
 
-// cacheDisk is a kernel that says how blocks are written, and whose flushes end only while it is open, or fail.
+// cacheDisk is a kernel that counts how blocks are written and what is flushed, and whose flushes can be held up, or fail.
 type cacheDisk struct {
-	Kernel
-	shut    atomic.Bool
+	dam
 	fail    atomic.Bool
 	durable atomic.Int32 // blocks that are durable when their write ends
 	lazy    atomic.Int32 // others
@@ -31,7 +27,6 @@ type cacheDisk struct {
 	empty   atomic.Int32 // of these, with nothing written since the one before
 	headers atomic.Int32 // of segments
 	fresh   bool         // something was
-	held    []ring.Completion
 }
 
 func (k *cacheDisk) Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]ring.Completion, error) {
@@ -52,35 +47,21 @@ func (k *cacheDisk) Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]
 			k.lazy.Add(1)
 		}
 	}
-	if !k.shut.Load() {
-		done = append(done, k.held...)
-		k.held = k.held[:0]
-	}
-	if len(done) != 0 {
-		w = ring.Wait{}
-	}
 	before := len(done)
-	w.Until = min(w.Until, int64(time.Millisecond))
-	done, err := k.Kernel.Turn(ops, done, w)
-	kept := before
-	for _, c := range done[before:] {
+	done, err := k.dam.Turn(ops, done, w)
+	for i := range done[before:] {
+		c := &done[before+i]
 		k.fresh = k.fresh || kindOf(c.Tag) == tagBlock
 		if kindOf(c.Tag) == tagFlush && k.fail.Load() {
 			c.Res = -int32(syscall.EIO)
 		}
-		if kindOf(c.Tag) == tagFlush && k.shut.Load() {
-			k.held = append(k.held, c)
-			continue
-		}
-		done[kept] = c
-		kept++
 	}
-	return done[:kept], err
+	return done, err
 }
 
 // cached is a configuration on such a disk.
 func cached(t *testing.T, backend Backend, d Durability) (Config, *cacheDisk) {
-	c, disk := configOn(t, backend), &cacheDisk{}
+	c, disk := configOn(t, backend), &cacheDisk{dam: dam{kind: tagFlush}}
 	c.Durability = d
 	c.kernel = func(arena uint64) (_ Kernel, err error) {
 		disk.Kernel, err = newMachine(&Config{Backend: backend}).Kernel(arena)
@@ -103,11 +84,7 @@ func testFlush(t *testing.T, backend Backend) {
 				before := disk.flushes.Load()
 				a.order('B', 1, 1_000_000, '0')
 				a.settle()
-				for end := time.Now().Add(20 * time.Second); durability != Sync && disk.flushes.Load() == before; time.Sleep(time.Millisecond) {
-					if time.Now().After(end) {
-						t.Fatal("what was written is never flushed")
-					}
-				}
+				eventually(t, "a flush of what was written", func() bool { return durability == Sync || disk.flushes.Load() > before })
 			}
 			time.Sleep(5 * flushTime) // time for what is too much
 			stop(t, s)
@@ -123,23 +100,6 @@ func testFlush(t *testing.T, backend Backend) {
 			}
 			verify(t, c.Journal)
 		})
-	}
-}
-
-// blocksOf reads all blocks of a journal.
-func blocksOf(t *testing.T, dir string) (blocks []journal.BlockHeader) {
-	t.Helper()
-	r, err := journal.Open(os.DirFS(dir))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = r.Close() }()
-	for {
-		b, err := r.Next()
-		if err != nil {
-			return blocks
-		}
-		blocks = append(blocks, b.BlockHeader)
 	}
 }
 
@@ -250,9 +210,7 @@ func TestAhead(t *testing.T) {
 		if life < 2 {
 			<-ready
 		} else {
-			for z.bytes.Load() < want {
-				time.Sleep(time.Millisecond)
-			}
+			eventually(t, "a segment of the new size", func() bool { return z.bytes.Load() >= want })
 		}
 		a := dial(t, s, "U0", 0)
 		a.order('B', 1, 1_000_000, '0')
@@ -290,6 +248,13 @@ func TestSpareInUse(t *testing.T) {
 	}
 	if _, err := spareOf(world, dir, 8, 1<<20); !errors.Is(err, errUsed) {
 		t.Errorf("of none: %v", err)
+	}
+	hollow := filepath.Join(dir, journal.SegmentName(9)) // as a copy that leaves zeros away
+	if err := errors.Join(os.WriteFile(hollow, nil, 0o600), os.Truncate(hollow, 1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := spareOf(world, dir, 9, 1<<20); !errors.Is(err, errUsed) {
+		t.Errorf("of one with holes: %v", err)
 	}
 	data, err := os.ReadFile(filepath.Join(dir, f.name))
 	if err != nil || len(bytes.Trim(data, "\x00")) != 0 {
@@ -339,15 +304,9 @@ func TestZerosWaitForAPause(t *testing.T) {
 func TestFloodLeavesRoomInTheSegment(t *testing.T) { onEach(t, testFloodLeavesRoomInTheSegment) }
 
 func testFloodLeavesRoomInTheSegment(t *testing.T, backend Backend) {
-	c := configOn(t, backend)
+	c, disk := cached(t, backend, Sync)
 	z := &zeros{World: newMachine(&c), dam: make(chan struct{})}
 	c.World = z
-	disk := &cacheDisk{}
-	c.kernel = func(arena uint64) (_ Kernel, err error) {
-		disk.Kernel, err = newMachine(&Config{Backend: backend}).Kernel(arena)
-		return disk, err
-	}
-	z.World = newMachine(&c) // of this kernel
 	s := open(t, c)
 	loud, quiet := flooder(t, s, "U0"), dial(t, s, "U1", 0)
 	quiet.settle()
@@ -361,42 +320,22 @@ func testFloodLeavesRoomInTheSegment(t *testing.T, backend Backend) {
 		quiet.order('B', 1, 900_000, '0')
 		quiet.settle() // answered while there is no other segment
 	}
-	again, err := net.Dial("tcp", s.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = again.Close() }()
-	var l soupbin.Login
-	copy(l.Username[:], "U0")
-	copy(l.Password[:], "KEY")
-	if _, err = again.Write(soupbin.AppendLogin(nil, &l, soupbin.Left)); err != nil {
-		t.Fatal(err)
-	}
+	again, login := knock(t, s, "U0")
+	send(t, again, login)
 	turns := disk.turns.Load() // while a login waits for what the flood has sent
 	if time.Sleep(500 * time.Millisecond); disk.turns.Load() > turns+5_000 {
 		t.Errorf("%d turns while nothing can be done", disk.turns.Load()-turns)
 	}
 	before := s.Progress()
 	close(z.dam)
-	for s.Progress() < before+100 { // what the flood has sent goes on
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, "what the flood has sent goes on", func() bool { return s.Progress() >= before+100 })
 	stop(t, s)
 	verify(t, c.Journal)
 }
 
 // TestSpaceForOneSegment: order entry opens again when there was space for one segment, though there is none for the next.
 func TestSpaceForOneSegment(t *testing.T) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	c := config(t)
-	c.World = newMachine(&c)
-	v, err := OpenStepped(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := v.loop
-	defer l.shutdown()
+	l := stepped(t, config(t)).loop
 	size := l.files.current.size
 	for _, step := range []struct {
 		full   bool

@@ -20,6 +20,18 @@ import (
 // flooder is a raw connection that is logged in and writes without waiting for anything.
 func flooder(t *testing.T, s *Server, user string) net.Conn {
 	t.Helper()
+	n, login := knock(t, s, user)
+	send(t, n, login)
+	b := make([]byte, soupbin.HeaderSize+soupbin.LoginAcceptedSize)
+	if _, err := io.ReadFull(n, b); err != nil || b[2] != soupbin.LoginAccepted {
+		t.Fatalf("login: %q, %v", b, err)
+	}
+	return n
+}
+
+// knock connects and returns the login that a user would send.
+func knock(t *testing.T, s *Server, user string) (n net.Conn, login []byte) {
+	t.Helper()
 	n, err := net.Dial("tcp", s.Addr())
 	if err != nil {
 		t.Fatal(err)
@@ -28,14 +40,7 @@ func flooder(t *testing.T, s *Server, user string) net.Conn {
 	var l soupbin.Login
 	copy(l.Username[:], user)
 	copy(l.Password[:], "KEY")
-	if _, err := n.Write(soupbin.AppendLogin(nil, &l, soupbin.Left)); err != nil {
-		t.Fatal(err)
-	}
-	b := make([]byte, soupbin.HeaderSize+soupbin.LoginAcceptedSize)
-	if _, err := io.ReadFull(n, b); err != nil || b[2] != soupbin.LoginAccepted {
-		t.Fatalf("login: %q, %v", b, err)
-	}
-	return n
+	return n, soupbin.AppendLogin(nil, &l, soupbin.Left)
 }
 
 func swallow(n net.Conn) {

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"runtime"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -65,16 +64,8 @@ func TestHints(t *testing.T) {
 
 // TestDeepBookIsHinted: once the book is deep, serving a connection hints at what comes behind.
 func TestDeepBookIsHinted(t *testing.T) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	c := config(t)
-	c.World = newMachine(&c)
-	v, err := OpenStepped(c)
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := stepped(t, config(t))
 	l := v.loop
-	defer l.shutdown()
 	l.gateway.Open(0, netip.Addr{}, l.mono)
 	login := soupbin.Login{Username: [6]byte([]byte("U0    ")), Password: [10]byte([]byte("KEY       "))}
 	if l.gateway.Receive(0, soupbin.AppendLogin(nil, &login, soupbin.Right), l.mono, &l.cmd); l.gateway.Unknown(0) {
@@ -179,9 +170,11 @@ func TestInbox(t *testing.T) {
 	}
 }
 
-// dam is a kernel that keeps what is received while it is shut, and gives all of it at once.
+// dam is a kernel that keeps completions of one kind while it is shut, and gives all of them at once: bytes that were received,
+// durable writes, flushes.
 type dam struct {
 	Kernel
+	kind  uint8
 	shut  atomic.Bool
 	bytes atomic.Int64 // kept
 	held  []ring.Completion
@@ -198,7 +191,7 @@ func (k *dam) Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]ring.C
 	done, err := k.Kernel.Turn(ops, done, w)
 	kept := before
 	for _, c := range done[before:] {
-		if k.shut.Load() && kindOf(c.Tag) == tagReceive {
+		if k.shut.Load() && kindOf(c.Tag) == k.kind {
 			k.held = append(k.held, c)
 			k.bytes.Add(int64(c.Res))
 			continue
@@ -212,7 +205,7 @@ func (k *dam) Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]ring.C
 // dammed opens a venue behind a dam.
 func dammed(t *testing.T, backend Backend) (*Server, *dam, Config) {
 	t.Helper()
-	k := &dam{}
+	k := &dam{kind: tagReceive}
 	c := configOn(t, backend)
 	c.kernel = func(arena uint64) (_ Kernel, err error) {
 		k.Kernel, err = newMachine(&Config{Backend: backend}).Kernel(arena)
@@ -348,12 +341,12 @@ func testHeavyShare(t *testing.T, backend Backend) {
 func TestFloodLeavesRoomInTheJournal(t *testing.T) { onEach(t, testFloodLeavesRoomInTheJournal) }
 
 func testFloodLeavesRoomInTheJournal(t *testing.T, backend Backend) {
-	var disk *slowDisk
+	var disk *dam
 	c := configOn(t, backend)
 	c.Durability = Async
 	c.kernel = func(arena uint64) (Kernel, error) {
 		k, err := newMachine(&Config{Backend: backend}).Kernel(arena)
-		disk = &slowDisk{Kernel: k}
+		disk = &dam{Kernel: k, kind: tagBlock}
 		return disk, err
 	}
 	s := open(t, c)
@@ -385,15 +378,7 @@ func testLoginWaitsForWhatCameBefore(t *testing.T, backend Backend) {
 	const times = 5_000
 	n := send(t, old, flood(times))
 	k.settled(t, n)
-	again, err := net.Dial("tcp", s.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = again.Close() }()
-	var l soupbin.Login
-	copy(l.Username[:], "U0")
-	copy(l.Password[:], "KEY")
-	login := soupbin.AppendLogin(nil, &l, soupbin.Left)
+	again, login := knock(t, s, "U0")
 	n += send(t, again, login[:30]) // in two pieces: both are given again
 	k.settled(t, n)
 	n += send(t, again, login[30:])
@@ -480,7 +465,7 @@ func (k *counted) Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]ri
 func TestFloodIsSipped(t *testing.T) { onEach(t, testFloodIsSipped) }
 
 func testFloodIsSipped(t *testing.T, backend Backend) {
-	k, sips := &dam{}, &sipped{}
+	k, sips := &dam{kind: tagReceive}, &sipped{}
 	c := configOn(t, backend)
 	c.kernel = func(arena uint64) (_ Kernel, err error) {
 		sips.Kernel, err = newMachine(&Config{Backend: backend}).Kernel(arena)
@@ -547,7 +532,7 @@ func TestTurnsAreShort(t *testing.T) { onEach(t, testTurnsAreShort) }
 func testTurnsAreShort(t *testing.T, backend Backend) {
 	const each = sessionCredit - 1
 	for _, durability := range []Durability{Async, Sync} {
-		k := &dam{}
+		k := &dam{kind: tagReceive}
 		c := configOn(t, backend)
 		c.Durability = durability
 		c.kernel = func(arena uint64) (_ Kernel, err error) {

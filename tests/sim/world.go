@@ -57,15 +57,15 @@ type World struct {
 
 	knocking []*conn // connections that wait to be accepted
 
-	line    []block // blocks submitted, those that recoveries dropped left out
-	acked   int     // of those, so many are durable as far as the venue knows, without a gap
-	header  *flight // of the fence that this life begins with, until the venue is told of its end
-	kept    int     // blocks before it
-	flushes []*flush
-	begins  bool // there is no fence of this life yet
-	failed  bool // a sync has
-	plain   bool // what is written is no journal: there is no account
-	spoilt  bool // the newest snapshot is damaged
+	line    []block  // blocks submitted, those that recoveries dropped left out
+	acked   int      // of those, so many are durable as far as the venue knows, without a gap
+	header  *flight  // of the fence that this life begins with, until the venue is told of its end
+	kept    int      // blocks before it
+	flushes []*flush // under way
+	begins  bool     // there is no fence of this life yet
+	failed  bool     // a sync has
+	plain   bool     // what is written is no journal: there is no account
+	spoilt  bool     // the newest snapshot is damaged
 	chance  uint64
 	fails   int    // writes and syncs until one fails
 	back    uint64 // virtual time until which users may come back after the last start
