@@ -24,7 +24,7 @@ portable: # the deterministic part builds everywhere
 demo:
 	go run ./cmd/matcher demo
 
-bench: # figures of README.md
+bench: # figures of MEASURED.md
 	go test ./book ./engine ./journal ./wire/... -run '^$$' -bench . -benchtime 1s
 	go test ./tests -run '^$$' -bench . -benchtime 3s
 

@@ -26,7 +26,7 @@ import (
 	"matcher/ring"
 )
 
-// Measurements of the whole venue over loopback TCP, the figures of README.md. The venue spins on the last cpu, the client
+// Measurements of the whole venue over loopback TCP, the figures of MEASURED.md. The venue spins on the last cpu, the client
 // on the first; both are in this process and share nothing else.
 
 const (

@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// What README.md may promise, it must keep. Its blocks fenced as ```sh are run if their first command is `matcher ...` or
-// `go run ./cmd/matcher ...`: in order, by one shell, in one empty directory, so that a later block may use what an earlier
-// one made. A command that fails ends the test. A line that ends with ` &` is a server: the next line waits until it is
+// What README.md and JOURNALS.md may promise, they must keep. Their blocks fenced as ```sh are run if their first command is
+// `matcher ...` or `go run ./cmd/matcher ...`: in order, by one shell, in one empty directory, so that a later block may use
+// what an earlier one made. A command that fails ends the test. A line that ends with ` &` is a server: the next line waits until it is
 // ready. A block that shows output, or that should not be run, is fenced as ```console or ```text.
 //
 // So that it may run anywhere: the port 9001 becomes a free one, a demo without --for lasts a second, and `matcher` is the
@@ -70,16 +70,16 @@ func script(blocks []string, port string) string {
 }
 
 func TestReadme(t *testing.T) {
-	text, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Skip("no README.md yet")
+	var all []string
+	for _, name := range []string{"README.md", "JOURNALS.md"} { // the second goes on where the first ends
+		blocks, others := runnable(document(t, name))
+		t.Logf("%s: %d blocks are run, %d other sh blocks are not", name, len(blocks), others)
+		if len(blocks) == 0 {
+			t.Fatalf("%s has no block that can be run", name)
+		}
+		all = append(all, blocks...)
 	}
-	blocks, others := runnable(string(text))
-	t.Logf("%d blocks are run, %d other sh blocks are not", len(blocks), others)
-	if len(blocks) == 0 {
-		t.Fatal("README.md has no block that can be run")
-	}
-	runScript(t, blocks)
+	runScript(t, all)
 }
 
 // runScript runs blocks in a fresh directory and fails with everything they said.
