@@ -181,7 +181,8 @@ type dam struct {
 }
 
 func (k *dam) Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]ring.Completion, error) {
-	if !k.shut.Load() && len(k.held) != 0 {
+	shut := k.shut.Load() // once a turn: what is kept comes before what is not
+	if !shut && len(k.held) != 0 {
 		done = append(done, k.held...)
 		k.held = k.held[:0]
 		w = ring.Wait{}
@@ -191,7 +192,7 @@ func (k *dam) Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]ring.C
 	done, err := k.Kernel.Turn(ops, done, w)
 	kept := before
 	for _, c := range done[before:] {
-		if k.shut.Load() && kindOf(c.Tag) == k.kind {
+		if shut && kindOf(c.Tag) == k.kind {
 			k.held = append(k.held, c)
 			k.bytes.Add(int64(c.Res))
 			continue
@@ -482,8 +483,8 @@ func testFloodIsSipped(t *testing.T, backend Backend) {
 	answer := make([]byte, soupbin.HeaderSize+ouch.QueryResponseSize)
 	_ = loud.SetReadDeadline(time.Now().Add(30 * time.Second))
 	for range 2 { // what comes after the flood is received as before
-		if _, err := io.ReadFull(loud, answer); err != nil {
-			t.Fatal(err)
+		if n, err := io.ReadFull(loud, answer); err != nil {
+			t.Fatalf("%v behind %q", err, answer[:n])
 		}
 		send(t, loud, soupbin.AppendUnsequenced(nil, (&ouch.AccountQuery{}).Append(nil)))
 	}
