@@ -141,7 +141,7 @@ func TestAdminWrong(t *testing.T) {
 	s := v.serve()
 	c := []string{"-c", v.config}
 	v.wrong(t, []wrong{
-		{"no word", append([]string{"admin"}, c...), 2, "E4003", "matcher admin needs a word: status"},
+		{"no word", append([]string{"admin"}, c...), 2, "E4003", "matcher admin needs a word\n  why   matcher admin status"},
 		{"misspelt", append([]string{"admin", "hlat", "AAPL"}, c...), 2, "E4005", "did you mean halt?"},
 		{"of what", append([]string{"admin", "halt"}, c...), 2, "E4003", "needs 1 argument, got 0"},
 		{"of whom", append([]string{"admin", "cancel"}, c...), 2, "E4003", "--all"},

@@ -394,7 +394,7 @@ func changeUsers(file string, change func([]account) ([]account, error)) (err er
 		err = syncDir(filepath.Dir(file))
 	}
 	if err != nil {
-		return &fault{Code: "E1006", What: file + " cannot be written: " + reason(err), cause: err}
+		return writeFault(file, err)
 	}
 	return nil
 }

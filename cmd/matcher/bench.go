@@ -55,6 +55,7 @@ type bench struct {
 	logins     []login
 	venue      string // for the table
 	durable    string // sync, async or unknown
+	short      string // why less was measured than was asked for
 	started    time.Time
 }
 
@@ -152,6 +153,11 @@ func (b *bench) target() (*ownVenue, error) {
 	if b.addr == "" {
 		return b.own()
 	}
+	if b.fs.Changed("to") {
+		if err := checkAddress("to", b.addr); err != nil {
+			return nil, err
+		}
+	}
 	b.venue = b.addr
 	if b.durable == "" {
 		b.durable = "unknown: it is the server's matter"
@@ -225,7 +231,7 @@ func (b *bench) identify() error {
 			return err
 		}
 		if len(users) < b.clients {
-			return &fault{Code: "E4006", What: fmt.Sprintf("%s has %s, --clients is %d", b.keys, count(len(users), "user"), b.clients)}
+			return &fault{Code: "E4006", What: fmt.Sprintf("%s has %s, --clients is %d", b.keys, count(len(users), "user"), b.clients), Why: "a user has one connection", Fix: fmt.Sprintf("--clients %d", len(users))}
 		}
 		for _, u := range users[:b.clients] {
 			b.logins = append(b.logins, login{addr: b.addr, user: u, key: keys[u], patience: b.patience})
@@ -377,7 +383,7 @@ func (b *bench) measure(ctx context.Context) error {
 	if b.hgrm != "" { // found wrong now rather than behind a long run
 		f, err := os.Create(b.hgrm)
 		if err != nil {
-			return &fault{Code: "E1006", What: b.hgrm + " cannot be written: " + reason(err), cause: err}
+			return writeFault(b.hgrm, err)
 		}
 		_ = f.Close() // nothing was written
 	}
@@ -406,15 +412,34 @@ func (b *bench) measure(ctx context.Context) error {
 		}()
 	}
 	b.watch(limited, workers, &running)
+	var cut error
 	select {
-	case err := <-failed:
-		return err
+	case cut = <-failed:
 	default:
+		cut = ctx.Err()
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
+	if cut != nil && !b.cutShort(time.Since(b.started), workers) {
+		return cut
 	}
-	return b.report(gather(b, workers))
+	if err := b.report(gather(b, workers)); err != nil {
+		return err
+	}
+	return cut
+}
+
+// cutShort makes a run that a signal or the server's end has stopped one of the length that it had. False: nothing was
+// measured yet.
+func (b *bench) cutShort(at time.Duration, workers []*benchWorker) bool {
+	if at <= b.warmup {
+		return false
+	}
+	b.length, b.short = min(b.length, at-b.warmup).Round(time.Millisecond), "cut short"
+	for _, w := range workers {
+		for _, c := range w.conns {
+			c.orders.abandon()
+		}
+	}
+	return true
 }
 
 // connect logs all clients in and deals them out to the threads in turns.
@@ -463,6 +488,9 @@ func (b *bench) watch(ctx context.Context, workers []*benchWorker, running *sync
 		case at > b.warmup+b.length:
 			word = "  waiting for the last answers"
 		}
+		if n := now.rejected - before.rejected; n != 0 {
+			word = "  " + grouped(n) + " rejected/s" + word
+		}
 		say(b.e, fmt.Sprintf("%3ds  %9s sent/s  %9s answered/s  %6s unanswered  worst %s us%s", n, grouped(now.sent-before.sent),
 			grouped(now.answered-before.answered), grouped(now.sent-min(now.sent, now.answered)), grouped(now.worst/1000), word))
 		before = now
@@ -500,5 +528,8 @@ func cpuText() string {
 	for _, cpu := range ring.CPUs() {
 		list = append(list, strconv.Itoa(cpu))
 	}
-	return strings.Join(list, ",")
+	if len(list) == 1 {
+		return "cpu " + list[0]
+	}
+	return "cpus " + strings.Join(list, ",")
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net"
@@ -97,6 +99,9 @@ ALICE masscancel 5
 	if got["enter"] != 302 || got["aggressive"] != 101 || got["replace"] != 101 || got["other"] != 202 || got["cancel"] != 100 {
 		t.Errorf("sent and answered: %v", got)
 	}
+	if r.Short == "" || r.Seconds >= 5 || r.PerSecond < 10 {
+		t.Errorf("8 messages at 100/s are no run of 10 s: %+v", r)
+	}
 	if r.Rejected != 1 || r.Unmeasured != 1 || r.Unanswered+r.Unsent != 0 || r.Clients != 2 {
 		t.Errorf("%+v", r)
 	}
@@ -107,10 +112,47 @@ ALICE masscancel 5
 	if text := r.text(); !strings.Contains(text, "1 rejected (1 x 0x") || !strings.Contains(text, "1 of the flow were about orders that were gone") {
 		t.Error(text)
 	}
+	o := matcher("", nil, "bench", "--mix", flow, "--rate", "100", "--warmup", "1s", "--for", "1s")
+	wants(t, o.stderr, "error E4004: --mix: "+flow+" ended before anything was measured", "  fix   --warmup 0s\n")
+	if o.code != exitUsage || o.stdout != "" {
+		t.Error(o)
+	}
+}
+
+// TestBenchCutShort: what was measured before the server went away, or a signal came, is told.
+func TestBenchCutShort(t *testing.T) {
+	addr := stallingUntil(t, 1<<30, 0, 100)
+	o := matcher("", []string{"MATCHER_KEY=canary"}, "bench", "--to", addr, "--user", "A", "--first-ref", "1", "--clients", "1", "--rate", "500",
+		"--warmup", "0s", "--for", "10m", "--mix", "enter=1", "--depth", "100000", "--json")
+	var r benchReport
+	if err := json.Unmarshal([]byte(o.stdout), &r); err != nil || o.code != exitConnection {
+		t.Fatal(err, o)
+	}
+	wants(t, o.stderr, "error E5004: "+addr+" as A")
+	if r.Short != "cut short" || r.Seconds >= 600 || r.All.Answered == 0 || r.All.Answered > 100 || !strings.Contains(r.text(), "s (cut short) behind") {
+		t.Errorf("%+v", r)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	addr = stallingUntil(t, 50, 0, 1<<30, cancel)
+	var stdout, stderr bytes.Buffer
+	code := run(ctx, testEnv(nil, &stdout, &stderr, []string{"MATCHER_KEY=canary"}), []string{
+		"bench", "--to", addr, "--user", "A", "--first-ref", "1", "--clients", "1",
+		"--rate", "500", "--warmup", "0s", "--for", "10m", "--mix", "enter=1", "--depth", "100000",
+	})
+	wants(t, stdout.String(), "s (cut short) behind", "all ")
+	if code != exitFailed || !strings.HasSuffix(stderr.String(), "interrupted\n") {
+		t.Error(code, stderr.String())
+	}
 }
 
 // stalling is a venue of one client that accepts everything and once sleeps for a while.
 func stalling(t *testing.T, after int, sleep time.Duration) string {
+	return stallingUntil(t, after, sleep, 1<<30)
+}
+
+// stallingUntil is one that hangs up instead of answering message number until; when it stalls it calls those that want to
+// know.
+func stallingUntil(t *testing.T, after int, sleep time.Duration, until int, called ...func()) string {
 	return fake(t, func(c net.Conn) {
 		admit(c)
 		r := bufio.NewReader(c)
@@ -126,7 +168,13 @@ func stalling(t *testing.T, after int, sleep time.Duration) string {
 			if head[2] != soupbin.UnsequencedData {
 				continue
 			}
+			if n == until {
+				return
+			}
 			if n == after {
+				for _, call := range called {
+					call()
+				}
 				time.Sleep(sleep)
 			}
 			var e ouch.EnterOrder

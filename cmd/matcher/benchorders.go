@@ -315,6 +315,7 @@ func (o *benchOrders) rejected(ref uint32, code uint16) {
 	}
 	o.inFlight--
 	o.found.settled++
+	o.found.refused++
 	o.found.rejected[min(int(code), len(o.found.rejected)-1)]++
 	rec.waiting = false
 	if rec.kind == benchEnter {

@@ -43,6 +43,9 @@ func (m *mix) read(b *bench) error {
 	if !strings.Contains(b.mixText, "=") {
 		b.flow = b.mixText
 		lines, err := readFlowPlan(b.e, b.flow)
+		if f := (*fault)(nil); errors.As(err, &f) && f.Code == "E1006" {
+			f.Fix, f.Or = "--mix enter=50,cancel=50", "--mix FILE   with a flow of matcher generate or matcher import"
+		}
 		b.lines = lines
 		return err
 	}

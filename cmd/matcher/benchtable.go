@@ -19,6 +19,7 @@ type found struct {
 	lag      *hdrhistogram.Histogram             // ns that the generator itself was late
 	sent     [benchKinds]uint64
 	rejected [256]uint64 // by code; the last one stands for all above
+	refused  uint64      // all of them
 	all      uint64      // sent, those that do not count included
 	settled  uint64      // of these: answered, or known never to be
 	worst    int64       // latency since the last line
@@ -79,11 +80,12 @@ func (o *benchOrders) abandon() {
 }
 
 // progress is what a thread lets others see.
-type progress struct{ sent, answered, worst uint64 }
+type progress struct{ sent, answered, rejected, worst uint64 }
 
 func (p *progress) publish(f *found) {
 	atomic.StoreUint64(&p.sent, f.all)
 	atomic.StoreUint64(&p.answered, f.settled)
+	atomic.StoreUint64(&p.rejected, f.refused)
 	if f.worst > int64(atomic.LoadUint64(&p.worst)) {
 		atomic.StoreUint64(&p.worst, uint64(f.worst))
 	}
@@ -94,6 +96,7 @@ func (p *progress) publish(f *found) {
 func (p *progress) add(of *progress) {
 	p.sent += atomic.LoadUint64(&of.sent)
 	p.answered += atomic.LoadUint64(&of.answered)
+	p.rejected += atomic.LoadUint64(&of.rejected)
 	p.worst = max(p.worst, atomic.SwapUint64(&of.worst, 0))
 }
 
@@ -111,6 +114,8 @@ func gather(b *bench, workers []*benchWorker) *found {
 		for code, n := range f.rejected {
 			all.rejected[code] += n
 		}
+		all.refused += f.refused
+		all.all += f.all
 		all.crossed += f.crossed
 		all.unmeasured += f.unmeasured
 		all.unanswered += f.unanswered
@@ -148,6 +153,7 @@ type benchReport struct {
 	PerSecond   float64           `json:"answered_per_second"`
 	Seconds     float64           `json:"seconds"`
 	Warmup      float64           `json:"warmup_seconds"`
+	Short       string            `json:"short,omitempty"` // why less was measured than was asked for
 	Clients     int               `json:"clients"`
 	Window      int               `json:"window"`
 	Mix         string            `json:"mix"`
@@ -167,11 +173,20 @@ type benchReport struct {
 
 // report prints what was found and writes the percentiles.
 func (b *bench) report(f *found) error {
+	if b.lines != nil && f.all == uint64(len(b.lines.owners)) && f.last < int64(b.warmup+b.length) {
+		b.length, b.short = max(0, time.Duration(f.last)-b.warmup), "the flow has no more messages"
+		if f.last == 0 {
+			return &fault{
+				Code: "E4004", What: "--mix: " + b.flow + " ended before anything was measured", Why: fmt.Sprintf("the warm-up of %s took all of its %s", b.warmup, count(len(b.lines.owners), "message")),
+				Fix: "--warmup 0s", Or: "a longer flow",
+			}
+		}
+	}
 	r := benchReport{
 		Venue: b.venue, Durability: b.durable, Loop: "open", Due: b.rate, Seconds: b.length.Seconds(), Warmup: b.warmup.Seconds(),
 		Clients: len(b.logins), Window: b.window, Mix: b.mixText, Threads: min(b.threads, len(b.logins)),
-		Crossed: f.crossed, Unmeasured: f.unmeasured, Unanswered: f.unanswered, Unsent: f.unsent, Stalls: f.stalls,
-		RejectCodes: map[string]uint64{},
+		Short: b.short, Crossed: f.crossed, Unmeasured: f.unmeasured, Unanswered: f.unanswered, Unsent: f.unsent, Stalls: f.stalls,
+		Rejected: f.refused, RejectCodes: map[string]uint64{},
 	}
 	if b.rate == 0 {
 		r.Loop = "closed"
@@ -186,7 +201,6 @@ func (b *bench) report(f *found) error {
 	}
 	for code, n := range f.rejected {
 		if n != 0 {
-			r.Rejected += n
 			r.RejectCodes[rejectCode(uint16(code))] += n
 		}
 	}
@@ -212,13 +226,21 @@ func (r *benchReport) text() string {
 	line("venue       %s", r.Venue)
 	line("durability  %s", r.Durability)
 	line("load        %s messages of %s, at most %s unanswered on each; mix %s", r.rate(), count(r.Clients, "client"), grouped(uint64(r.Window)), r.Mix)
-	line("measured    %g s behind a warm-up of %g s, which does not count; %s on cpus %s", r.Seconds, r.Warmup, count(r.Threads, "thread"), cpuText())
+	short := ""
+	if r.Short != "" {
+		short = " (" + r.Short + ")"
+	}
+	line("measured    %.4g s%s behind a warm-up of %g s, which does not count; %s on %s", r.Seconds, short, r.Warmup, count(r.Threads, "thread"), cpuText())
 	line("")
 	line("%-18s %11s %11s %9s %9s %9s %9s %9s %9s", "us", "sent", "answered", "p50", "p90", "p99", "p99.9", "p99.99", "max")
 	row := func(k *benchRow) {
 		sent := ""
 		if k.Sent != 0 {
 			sent = grouped(k.Sent)
+		}
+		if k.Answered == 0 {
+			line("%-18s %11s %11s %9s %9s %9s %9s %9s %9s", k.Name, sent, "0", "-", "-", "-", "-", "-", "-")
+			return
 		}
 		line("%-18s %11s %11s %9.1f %9.1f %9.1f %9.1f %9.1f %9.1f", k.Name, sent, grouped(k.Answered), k.P50, k.P90, k.P99, k.P999, k.P9999, k.Max)
 	}
@@ -276,7 +298,7 @@ func writePercentiles(file string, h *hdrhistogram.Histogram) error {
 		}
 	}
 	if err != nil {
-		return &fault{Code: "E1006", What: file + " cannot be written: " + reason(err), cause: err}
+		return writeFault(file, err)
 	}
 	return nil
 }

@@ -266,6 +266,7 @@ func (w *benchWorker) housekeep(ctx context.Context, now int64) (done bool, err 
 			if now < w.end {
 				return true, &fault{
 					Code: "E5005", What: fmt.Sprintf("%s: %s has %s, none within %s", c.login.addr, c.login.user, count(c.orders.inFlight, "unanswered message"), w.b.patience),
+					Why: "the server stands still, or is slower than --timeout", Fix: "--timeout " + (2 * w.b.patience).String(),
 				}
 			}
 			c.orders.abandon()

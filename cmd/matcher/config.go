@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"matcher/core"
@@ -133,6 +134,8 @@ func loadConfig(e *env, file string, flags []entry) (*config, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			f.Fix = "matcher init " + shellWord(filepath.Dir(file))
 			f.Or = "name another file with -c"
+		} else if inside := filepath.Join(file, defaultConfig); errors.Is(err, syscall.EISDIR) {
+			f.Why, f.Fix = "the configuration is a file", "-c "+shellWord(inside)
 		}
 		return nil, f
 	}

@@ -151,8 +151,8 @@ func TestFlagsOverEnvironmentOverFile(t *testing.T) {
 func TestConfigFaults(t *testing.T) {
 	i := oneInstrument
 	for _, c := range []struct{ name, text, code, what, why, fix string }{
-		{"not TOML", "listen = \n", "E4102", "etc/m.toml:1:10: ", "", ""},
-		{"key twice", "listen = \"a:1\"\nlisten = \"b:1\"\n", "E4102", "etc/m.toml:2:1: ", "", ""},
+		{"not TOML", "listen = spin\n", "E4102", "etc/m.toml:1:10: ", "the line is: listen = spin", "between quotes"},
+		{"key twice", "listen = \"a:1\"\nlisten = \"b:1\"\n", "E4102", "etc/m.toml:2:1: ", "the line is: listen = \"b:1\"", ""},
 		{"unclosed", "[core\n", "E4102", "etc/m.toml:1:6: ", "", ""},
 		{"misspelt key", "[core]\n\n  wiat = \"spin\"\n" + i, "E4103", "etc/m.toml:3:3: there is no key core.wiat", "did you mean core.wait?", "core.wait"},
 		{"misspelt section", "[jurnal]\ndir = \"x\"\n" + i, "E4103", "etc/m.toml:2:1: there is no key jurnal.dir", "did you mean journal.dir?", "journal.dir"},

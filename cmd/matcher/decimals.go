@@ -62,6 +62,7 @@ func wirePrice(in *core.Instrument, text string) (uint64, error) {
 		return 0, &fault{
 			Code: "E2003", What: fmt.Sprintf("%s price %s is out of range", in.Symbol, text),
 			Why: aboveZero(decimalText(in.MaxPrice, in.PriceDecimals)),
+			Fix: trimmed(min(max(price, in.Tick), in.MaxPrice), in.PriceDecimals, tickPlaces(in)), Or: "market",
 		}
 	}
 	if off := price % in.Tick; off != 0 {
@@ -102,10 +103,17 @@ func lots(in *core.Instrument, text string) (uint32, error) {
 	size := decimal.NewFromUint64(uint64(in.Lot)).Shift(-int32(in.LotDecimals))
 	if !d.Mod(size).IsZero() {
 		f.Why = fmt.Sprintf("%s trades in lots of %s", in.Symbol, size)
+		f.Fix = d.Sub(d.Mod(size)).Add(size).String()
+		if below := d.Sub(d.Mod(size)); !below.IsZero() {
+			f.Fix = below.String() + " or " + f.Fix
+		}
 		return 0, f
 	}
 	if most := size.Mul(decimal.NewFromUint64(uint64(in.MaxQty))); d.IsZero() || d.GreaterThan(most) {
-		f.Why = aboveZero(most.String())
+		f.Why, f.Fix = aboveZero(most.String()), most.String()
+		if d.IsZero() {
+			f.Fix = size.String()
+		}
 		return 0, f
 	}
 	return uint32(d.Div(size).IntPart()), nil // exact: a multiple, and at most MaxQty

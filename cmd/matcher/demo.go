@@ -292,7 +292,7 @@ func (d *demo) prove(s *summary) error {
 	s.Replayed = hashText(j.Engine().Hash())
 	s.Identical = s.Replayed == s.Live
 	d.say("traded  %s orders, %s fills, p50 %d us, p99 %d us from order to Accepted, which waits for the disk", grouped(s.Orders), grouped(s.Fills), s.P50, s.P99)
-	d.say("beyond  %s slices of icebergs shown anew, %s moves of pegs, %s stops triggered", grouped(s.Refreshes), grouped(s.Moves), grouped(s.Triggers))
+	d.say("also    %s slices of icebergs shown anew, %s moves of pegs, %s stops triggered", grouped(s.Refreshes), grouped(s.Moves), grouped(s.Triggers))
 	d.say("journal %s commands, %s fills, %s bytes in %s blocks: every checksum holds", grouped(n.Commands), grouped(n.Fills), grouped(s.JournalBytes), grouped(n.Blocks))
 	d.say("replay  every command executed again in %d ms, every fill and hash compared", time.Since(start).Milliseconds())
 	verdict := "IDENTICAL"

@@ -184,7 +184,7 @@ func (d *doctor) files() finding {
 		f.Verdict, f.Is = "warn", "the limit cannot be read"
 		return f
 	}
-	f.Is = fmt.Sprintf("%d may be open (hard limit %d): about as many connections and segments kept ahead", limit.Cur, limit.Max)
+	f.Is = fmt.Sprintf("%d may be open (hard limit %d): one for each connection and each prepared segment", limit.Cur, limit.Max)
 	if limit.Cur < 64 {
 		f.Verdict, f.Mend = "fail", "ulimit -n 65536"
 	} else if limit.Cur < 1100 { // core.max_sessions is 1024 unless told otherwise

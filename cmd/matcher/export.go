@@ -201,7 +201,11 @@ func (x *exporting) report(rows uint64, instruments []engine.Instrument) error {
 			say(x.e, fmt.Sprintf("instrument %d is %s: prices / 10^%d, quantities x %d / 10^%d", i, trim(in.Symbol[:]), in.PriceDecimals, max(in.Lot, 1), in.LotDecimals))
 		}
 	}
-	say(x.e, fmt.Sprintf("%s: %s", x.out, count(int(rows), "row")))
+	to := x.out
+	if to == "-" {
+		to = "standard output"
+	}
+	say(x.e, to+": "+count(int(rows), "row"))
 	return nil
 }
 
@@ -297,7 +301,7 @@ func (x *exporting) found(instruments []engine.Instrument) error {
 	if x.symbol == "" || indexOf(instruments, x.symbol) != 0 {
 		return nil
 	}
-	return &fault{Code: "E2005", What: fmt.Sprintf("the journal %s has no instrument %q", x.dir, x.symbol), Fix: "matcher journal dump " + quoteAll([]string{x.dir}) + " | grep ^instrument"}
+	return noInstrument(x.dir, x.symbol)
 }
 
 // eventRows executes the journal and compares it with what it says.

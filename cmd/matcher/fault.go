@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // Exit codes of the process.
@@ -100,9 +103,31 @@ func (f *fault) permission() {
 	}
 }
 
+// place proposes where to look when the operating system refuses a file and nobody knows better.
+func (f *fault) place() {
+	var p *fs.PathError
+	if f.Fix != "" || (f.Code != "E1006" && f.Code != "E1005") || !errors.As(f, &p) {
+		return
+	}
+	dir := filepath.Dir(p.Path)
+	for _, err := os.Stat(dir); err != nil && dir != filepath.Dir(dir); _, err = os.Stat(dir) {
+		dir = filepath.Dir(dir) // the nearest that there is
+	}
+	switch {
+	case errors.Is(p.Err, syscall.ENOSPC), errors.Is(p.Err, syscall.EDQUOT):
+		f.Fix = "df -h " + shellWord(dir)
+	case errors.Is(p.Err, syscall.EROFS):
+		f.Fix = "findmnt -T " + shellWord(dir)
+	case errors.Is(p.Err, fs.ErrPermission):
+		f.Fix = "ls -ld " + shellWord(p.Path)
+	case errors.Is(p.Err, fs.ErrNotExist), errors.Is(p.Err, syscall.ENOTDIR):
+		f.Fix = "ls -l " + shellWord(dir) + "   shows what is there"
+	}
+}
+
 // text is the fault as people read it on stderr.
 func (f *fault) text() string {
-	if f.Why == "" && f.Fix == "" && f.Or == "" {
+	if f.Fix == "" {
 		f.Fix = "matcher explain " + f.Code
 	}
 	var b strings.Builder

@@ -36,7 +36,7 @@ func TestMistakes(t *testing.T) {
 		{"flag of another word, watch", "E4004: --to is not for matcher watch book", 2, []string{"watch", "book", "--to", "127.0.0.1:1"}},
 		{"price below 0", "E4002: matcher send has no flag -1\n  why   a word that begins with - is a flag", 2, []string{"send", "buy", "10", "AAPL", "-1"}},
 		{"symbol", "E2005: NOPE is not in " + file + "\n  why   there is AAPL\n", 2, []string{"send", "buy", "1", "NOPE", "1", "-c", file}},
-		{"no snapshots to be", "E1006: " + journal + " cannot be read: no such file or directory\n  fix   matcher explain E1006\n", 4, []string{"snapshot", "ls", journal}},
+		{"no snapshots to be", "E1006: " + journal + " cannot be read: no such file or directory\n  fix   ls -l " + dir + "   shows what is there\n", 4, []string{"snapshot", "ls", journal}},
 		{
 			"journal below nothing", "E1006: the directory of the journal /proc/nope/d cannot be made: no such file or directory\n  fix   mkdir -p /proc/nope\n", 4,
 			[]string{"serve", "-c", file, "--journal", "/proc/nope/d", "--listen", "127.0.0.1:0"},

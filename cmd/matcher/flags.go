@@ -63,18 +63,24 @@ func parse(fs *pflag.FlagSet, args []string, least, most int) ([]string, error) 
 	if err != nil {
 		return nil, flagFault(fs, err)
 	}
-	help := "matcher " + strings.Fields(fs.Name())[0] + " --help"
+	name := strings.Fields(fs.Name())[0]
+	help, usage := "matcher "+name+" --help", ""
+	for _, v := range verbs() {
+		if v.name == name {
+			usage = v.form()
+		}
+	}
 	words := fs.Args()
 	switch {
 	case len(words) < least:
 		return nil, &fault{
 			Code: "E4003",
-			What: fmt.Sprintf("matcher %s needs %s, got %d", fs.Name(), count(least, "argument"), len(words)), Fix: help,
+			What: fmt.Sprintf("matcher %s needs %s, got %d", fs.Name(), count(least, "argument"), len(words)), Why: usage, Fix: help,
 		}
 	case len(words) > most:
 		return nil, &fault{
 			Code: "E4003",
-			What: fmt.Sprintf("matcher %s does not know what to do with %q", fs.Name(), words[most]), Fix: help,
+			What: fmt.Sprintf("matcher %s does not know what to do with %q", fs.Name(), words[most]), Why: usage, Fix: help,
 		}
 	}
 	var wrong error
@@ -139,11 +145,11 @@ func checkWord(name string, words []string) error {
 	usage, help := "", "matcher "+name+" --help"
 	for _, v := range verbs() {
 		if v.name == name {
-			usage = v.args
+			usage = v.form()
 		}
 	}
 	if len(words) == 0 {
-		return &fault{Code: "E4003", What: "matcher " + name + " needs a word: " + usage, Fix: help}
+		return &fault{Code: "E4003", What: "matcher " + name + " needs a word", Why: usage, Fix: help}
 	}
 	for _, f := range forms(name) {
 		n := len(words) - 1
@@ -191,12 +197,25 @@ func flagFault(fs *pflag.FlagSet, err error) *fault {
 		f.Why = missing.GetFlag().Usage
 	case errors.As(err, &invalid):
 		f.Code = "E4004"
-		f.What = fmt.Sprintf("--%s: %q is no %s", invalid.GetFlag().Name, invalid.GetValue(), invalid.GetFlag().Value.Type())
+		f.What = fmt.Sprintf("--%s: %q is no %s", invalid.GetFlag().Name, invalid.GetValue(), kindOf(invalid.GetFlag().Value.Type()))
 		f.Why = invalid.GetFlag().Usage
 	default:
 		f.What = err.Error()
 	}
 	return f
+}
+
+// kindOf says what a flag takes, in words that are not Go's.
+func kindOf(typ string) string {
+	switch typ {
+	case "duration":
+		return "duration (10s, 250ms)"
+	case "float64":
+		return "number"
+	case "bool":
+		return "true or false"
+	}
+	return "whole number in its range" // int, uint8, uint32, uint64
 }
 
 // nearest returns the name closest to what was typed, or nothing if none is close: at most one edit in three letters.

@@ -22,7 +22,7 @@ func generateVerb(ctx context.Context, e *env, args []string) error {
 	flags.Uint64Var(&c.Seed, "seed", 1, "equal seeds give equal flows, byte for byte")
 	flags.StringVar(&c.Model, "model", "zi", "zi: zero intelligence, Poisson arrivals; hawkes: arrivals that excite each other")
 	flags.IntVar(&c.Agents, "agents", 8, "users that send: AG0, AG1, ...; 1 to 1000")
-	flags.IntVar(&c.Commands, "commands", 100_000, "how many commands")
+	flags.IntVar(&c.Commands, "commands", 100_000, "how many commands: at least the 40 orders that the book begins with")
 	flags.Float64Var(&c.Rate, "rate", 1000, "commands a second of market time, on average")
 	symbol := flags.String("symbol", "AAPL", "instrument")
 	mid := flags.String("price", "187.25", "price around which the book begins, with four decimals at most")

@@ -155,7 +155,11 @@ func checkSymbol(s string) error {
 	if symbol(s) {
 		return nil
 	}
-	return &fault{Code: "E2005", What: fmt.Sprintf("%q is no symbol", s), Why: "a symbol has 1 to 8 characters out of A-Z, 0-9 and . - _ / + ="}
+	f := &fault{Code: "E2005", What: fmt.Sprintf("%q is no symbol", s), Why: "a symbol has 1 to 8 characters out of A-Z, 0-9 and . - _ / + ="}
+	if upper := strings.ToUpper(s); symbol(upper) {
+		f.Fix = upper
+	}
+	return f
 }
 
 func setDecimals(in *core.Instrument, s string) *unfit {

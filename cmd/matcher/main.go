@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -32,6 +33,9 @@ type verb struct {
 	name, args, short string
 	run               func(ctx context.Context, e *env, args []string) error
 }
+
+// form is how the verb is called.
+func (v verb) form() string { return strings.TrimSpace("matcher " + v.name + " " + v.args) }
 
 // verbs is the table of everything the binary can do, in the order of the usage text.
 func verbs() []verb {
@@ -84,6 +88,7 @@ func run(ctx context.Context, e *env, args []string) int {
 		f = plainFault(err)
 	}
 	f.permission()
+	f.place()
 	f.pasteable(args)
 	// The last word of a process: nothing is left to be told that it could not be said.
 	_, _ = io.WriteString(e.Stderr, f.text())
@@ -92,11 +97,17 @@ func run(ctx context.Context, e *env, args []string) int {
 
 func dispatch(ctx context.Context, e *env, args []string) error {
 	if len(args) == 0 {
-		return &fault{Code: "E4001", What: "no verb given", Fix: "matcher demo", Or: "matcher help"}
+		return &fault{Code: "E4001", What: "no verb given", Why: "the first word says what is to be done: serve, send, replay, ...", Fix: "matcher demo", Or: "matcher help"}
 	}
-	if w := args[0]; w == "help" || w == "-h" || w == "--help" {
+	switch args[0] {
+	case "help", "-h", "--help":
+		if len(args) > 1 {
+			return dispatch(ctx, e, append(slices.Clone(args[1:]), "--help"))
+		}
 		_, err := io.WriteString(e.Stdout, usage())
 		return err
+	case "--version":
+		args = append([]string{"version"}, args[1:]...)
 	}
 	var names []string
 	for _, v := range verbs() {
@@ -106,7 +117,10 @@ func dispatch(ctx context.Context, e *env, args []string) error {
 		}
 		err := v.run(ctx, e, args[1:])
 		if h := (helpAsked{}); errors.As(err, &h) {
-			_, err = fmt.Fprintf(e.Stdout, "matcher %s %s\n%s\n\n%s", v.name, v.args, v.short, h.text())
+			_, err = fmt.Fprintf(e.Stdout, "%s\n%s\n", v.form(), v.short)
+			if flags := h.text(); err == nil && flags != "" {
+				_, err = io.WriteString(e.Stdout, "\n"+flags)
+			}
 		}
 		return err
 	}
@@ -123,7 +137,7 @@ func usage() string {
 	var b strings.Builder
 	b.WriteString("matcher: an exchange's order-matching core\n\n")
 	for _, v := range verbs() {
-		fmt.Fprintf(&b, "  matcher %-8s %s\n", v.name, v.args)
+		b.WriteString(strings.TrimRight(fmt.Sprintf("  matcher %-8s %s", v.name, v.args), " ") + "\n")
 		fmt.Fprintf(&b, "  %-16s %s\n", "", v.short)
 	}
 	b.WriteString(`

@@ -41,17 +41,20 @@ func TestVerbs(t *testing.T) {
 		code           int
 		stdout, stderr string // must appear
 	}{
-		{"none", nil, 2, "", "error E4001: no verb given\n  fix   matcher demo\n  or    matcher help\n"},
+		{"none", nil, 2, "", "error E4001: no verb given\n  why   the first word says what is to be done: serve, send, replay, ...\n  fix   matcher demo\n  or    matcher help\n"},
 		{"help", []string{"help"}, 0, "matcher demo", ""},
 		{"help flag", []string{"--help"}, 0, "Exit: 0 ok, 1 failed, 2 usage", ""},
 		{"short help flag", []string{"-h"}, 0, "matcher serve", ""},
 		{"help of a verb", []string{"user", "add", "--help"}, 0, "--key-file", ""},
+		{"help and a verb", []string{"help", "user", "add"}, 0, "matcher user add NAME | set NAME", ""},
+		{"help and no verb", []string{"help", "srve"}, 2, "", "error E4001: there is no verb \"srve\"\n"},
+		{"version as a flag", []string{"--version"}, 0, "matcher ", ""},
 		{"misspelt", []string{"srve", "-c", "x y"}, 2, "", "error E4001: there is no verb \"srve\"\n  why   did you mean \"serve\"?\n  fix   matcher serve -c 'x y'\n  or    matcher help\n"},
 		{"unlike any", []string{"zzzzzz"}, 2, "", "error E4001: there is no verb \"zzzzzz\"\n  fix   matcher help\n"},
 		{"misspelt flag", []string{"check", "--confg", "x"}, 2, "", "error E4002: matcher check has no flag --confg\n  why   did you mean --config?\n  fix   matcher check --help\n"},
 		{"unknown short flag", []string{"check", "-z"}, 2, "", "error E4002: matcher check has no flag -z\n"},
 		{"flag without value", []string{"check", "-c"}, 2, "", "error E4002: --config needs a value\n"},
-		{"too few", []string{"init"}, 2, "", "error E4003: matcher init needs 1 argument, got 0\n"},
+		{"too few", []string{"init"}, 2, "", "error E4003: matcher init needs 1 argument, got 0\n  why   matcher init DIR\n  fix   matcher init --help\n"},
 		{"too many", []string{"init", "a", "b"}, 2, "", "error E4003: matcher init does not know what to do with \"b\"\n"},
 		{"misspelt word", []string{"user", "ad", "BOB"}, 2, "", "  fix   matcher user add BOB\n"},
 		{"user alone", []string{"user"}, 2, "", "error E4003"},

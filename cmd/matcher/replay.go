@@ -282,9 +282,17 @@ func (r *replaying) books(ctx context.Context, j *replay.Journal) (err error) {
 		return out.Flush() // somebody watches
 	})
 	if err == nil && index == 0 {
-		return &fault{Code: "E2005", What: fmt.Sprintf("the journal %s has no instrument %q", r.name, r.symbol), Fix: "matcher journal dump " + quoteAll([]string{r.name}) + " | grep ^instrument"}
+		return noInstrument(r.name, r.symbol)
 	}
 	return err
+}
+
+// noInstrument is the fault of a symbol that a journal has not.
+func noInstrument(dir, symbol string) *fault {
+	return &fault{
+		Code: "E2005", What: fmt.Sprintf("the journal %s has no instrument %q", dir, symbol), Why: "none of its commands defines one of that name",
+		Fix: "matcher journal dump " + shellWord(dir) + " | grep ^instrument",
+	}
 }
 
 // rowLevels appends levels of an engine as a row has them. A limit price fits 32 bits.
@@ -318,6 +326,14 @@ type resultObject struct {
 	Torn       *tornObject   `json:"torn_tail"`
 }
 
+// speed is how fast commands were executed, or, of so few that the beginning took longer, how long that was.
+func speed(commands uint64, took time.Duration) string {
+	if commands < 10_000 {
+		return took.Round(time.Millisecond).String()
+	}
+	return grouped(uint64(float64(commands)/took.Seconds())) + " commands/s"
+}
+
 // result prints what was found in a journal: an object in any case; or, without damage, a line and the torn tail.
 func (r *replaying) result(j *replay.Journal, found error, took time.Duration) error {
 	var d *replay.Divergence
@@ -344,8 +360,8 @@ func (r *replaying) result(j *replay.Journal, found error, took time.Duration) e
 	case damage != nil:
 		verdict = "DAMAGED; up to there identical"
 	}
-	text := fmt.Sprintf("%s: %s, %s, %s in %s; state hash %s; %.0f commands/s\n", verdict, count(int(c.Commands), "command"),
-		count(int(c.Fills), "fill"), count(int(c.Events), "event"), count(int(c.Blocks), "block"), hash, rate)
+	text := fmt.Sprintf("%s: %s, %s, %s in %s; state hash %s; %s\n", verdict, count(int(c.Commands), "command"),
+		count(int(c.Fills), "fill"), count(int(c.Events), "event"), count(int(c.Blocks), "block"), hash, speed(c.Commands, took))
 	if note := tornNote(j.Torn()); note != "" {
 		text += note + "\n"
 	}

@@ -20,6 +20,7 @@ type feedFile struct {
 	file     *os.File
 	out      *bufio.Writer
 	sessions int
+	files    []string // of all sessions
 	framed   []byte
 	err      error
 }
@@ -46,6 +47,11 @@ func (r *replaying) public(ctx context.Context, j *replay.Journal) error {
 	if err == nil {
 		err = f.err
 	}
+	if err == nil {
+		for _, name := range f.files {
+			say(r.e, "wrote "+name)
+		}
+	}
 	if f.err == nil && f.sessions == 0 && err == nil {
 		return &fault{Code: "E3011", What: "the journal " + r.name + " has no trading day, so there is no feed"}
 	}
@@ -63,12 +69,13 @@ func (f *feedFile) begin(session [10]byte) {
 	if f.err != nil {
 		return
 	}
+	f.files = append(f.files, name)
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	switch {
 	case errors.Is(err, os.ErrExist):
 		f.err = &fault{Code: "E4007", What: name + " is there already", Fix: "rm " + quoteAll([]string{name}), cause: err}
 	case err != nil:
-		f.err = &fault{Code: "E1006", What: name + " cannot be written: " + reason(err), cause: err}
+		f.err = writeFault(name, err)
 	default:
 		f.file, f.out = file, bufio.NewWriterSize(file, 1<<20)
 	}

@@ -73,8 +73,8 @@ func (r *replaying) flow(ctx context.Context, in io.Reader) error {
 			Rate       uint64 `json:"commands_per_s"`
 		}{lines, v.Engine().Seq(), v.Engine().Fills(), events, v.Engine().Open(), hashText(v.Engine().Hash()), hashText(v.OutputHash()), uint64(float64(lines) / took.Seconds())})
 	}
-	_, err = fmt.Fprintf(r.e.Stdout, "%s, %s, %s, %s open; state hash %s; %.0f commands/s\n", count(int(lines), "line"), count(int(v.Engine().Fills()), "fill"),
-		count(int(events), "event"), count(v.Engine().Open(), "order"), hashText(v.Engine().Hash()), float64(lines)/took.Seconds())
+	_, err = fmt.Fprintf(r.e.Stdout, "%s, %s, %s, %s open; state hash %s; %s\n", count(int(lines), "line"), count(int(v.Engine().Fills()), "fill"),
+		count(int(events), "event"), count(v.Engine().Open(), "order"), hashText(v.Engine().Hash()), speed(lines, took))
 	return err
 }
 

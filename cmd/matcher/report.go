@@ -174,7 +174,7 @@ func (r *report) scan(ctx context.Context, symbol string) error {
 		r.markets = append(r.markets, m)
 	}
 	if symbol != "" && len(r.markets) == 0 {
-		return &fault{Code: "E2005", What: fmt.Sprintf("the journal %s has no fill of an instrument %q", r.dir, symbol)}
+		return &fault{Code: "E2005", What: fmt.Sprintf("the journal %s has no fill of an instrument %q", r.dir, symbol), Fix: "matcher journal dump " + shellWord(r.dir) + " | grep ^instrument"}
 	}
 	slices.SortStableFunc(r.markets, func(a, b *marketReport) int { return int(b.fills) - int(a.fills) })
 	r.markets = r.markets[:min(len(r.markets), reportMost)]

@@ -82,9 +82,8 @@ func (s *sending) prepare() error {
 		return err
 	}
 	if s.fs.Changed("to") {
-		_, port, err := net.SplitHostPort(s.login.addr)
-		if n, wrong := strconv.ParseUint(port, 10, 16); err != nil || wrong != nil || n == 0 {
-			return &fault{Code: "E4004", What: fmt.Sprintf("--to: %q is no address", s.login.addr), Why: "an address is host:port, a port 1 to 65535", Fix: "--to 127.0.0.1:9001"}
+		if err := checkAddress("to", s.login.addr); err != nil {
+			return err
 		}
 	}
 	addr := "127.0.0.1:9001"
@@ -102,6 +101,15 @@ func (s *sending) prepare() error {
 		instrument: s.scale, print: s.flow == "" || s.verbose, asJSON: s.asJSON, out: s.e.Stdout, orders: map[order]*core.Instrument{},
 	}
 	return nil
+}
+
+// checkAddress refuses what can be no address of a server.
+func checkAddress(flag, addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if n, wrong := strconv.ParseUint(port, 10, 16); err == nil && wrong == nil && n != 0 {
+		return nil
+	}
+	return &fault{Code: "E4004", What: fmt.Sprintf("--%s: %q is no address", flag, addr), Why: "an address is host:port, a port 1 to 65535", Fix: "--" + flag + " 127.0.0.1:9001"}
 }
 
 // scale finds the scale of a symbol: the configuration's, or what the flags say.
@@ -146,6 +154,8 @@ func noSymbol(name, place string, names []string) *fault {
 	}
 	if near := nearest(name, names); near != "" {
 		f.Why, f.Fix = "did you mean "+near+"?", near
+	} else if len(names) == 1 {
+		f.Fix = names[0]
 	}
 	return f
 }

@@ -183,14 +183,17 @@ func (r *flowRun) report(took time.Duration) error {
 		return err
 	}
 	t.Commands = r.commands
+	if t == (totals{Commands: r.commands}) && r.commands > 0 {
+		say(r.s.e, "the venue ignored all of it: UserRefNums that were used before, and orders that are not live, have no answer (PROTOCOL.md, section 7)")
+	}
 	if r.s.asJSON {
 		err = json.NewEncoder(r.s.e.Stdout).Encode(struct {
 			totals
 			Seconds float64 `json:"seconds"`
 		}{t, took.Seconds()})
 	} else {
-		_, err = fmt.Fprintf(r.s.e.Stdout, "%d commands in %.3f s: %d accepted, %d replaced, %d executed, %d canceled, %d rejected, %d others\n",
-			t.Commands, took.Seconds(), t.Accepted, t.Replaced, t.Executed, t.Canceled, t.Rejected, t.Others)
+		_, err = fmt.Fprintf(r.s.e.Stdout, "%s in %.3f s: %d accepted, %d replaced, %d executed, %d canceled, %d rejected, %d others\n",
+			count(int(t.Commands), "command"), took.Seconds(), t.Accepted, t.Replaced, t.Executed, t.Canceled, t.Rejected, t.Others)
 	}
 	if err == nil && r.s.strict && t.Rejected > 0 {
 		return &fault{Code: "E2006", What: fmt.Sprintf("rejected: %d of %s", t.Rejected, count(int(t.Commands), "command")), Fix: "matcher send -v prints every answer"}

@@ -267,7 +267,7 @@ func TestSendUsage(t *testing.T) {
 		code int
 		text string
 	}{
-		{"nothing", nil, nil, 2, "error E4003: matcher send needs a word: buy|sell"},
+		{"nothing", nil, nil, 2, "error E4003: matcher send needs a word\n  why   matcher send buy|sell"},
 		{"misspelt", []string{"byu", "1", "A", "1"}, nil, 2, "  why   did you mean buy?\n"},
 		{"too few", []string{"buy", "1", "A"}, nil, 2, "error E4003: matcher send buy needs 3 arguments, got 2"},
 		{"no user", []string{"buy", "1", "A", "1"}, key, 2, "error E4003: matcher send needs --user"},

@@ -161,7 +161,7 @@ func (l login) fault(err error) error {
 		return &fault{Code: "E5005", What: fmt.Sprintf("%s: no answer within %s", l.addr, l.patience), cause: err}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
 		errors.Is(err, net.ErrClosed), errors.Is(err, client.ErrEndOfSession):
-		return &fault{Code: "E5004", What: at + ": the connection was lost", Why: "the server stopped, or the same user logged in a second time", cause: err}
+		return &fault{Code: "E5004", What: at + ": the connection was lost", Why: "the server stopped, the same user logged in a second time, or the address is no order entry port", Fix: "log in again: what was lost can be sent once more", cause: err}
 	case errors.As(err, new(*net.DNSError)):
 		return &fault{Code: "E5001", What: l.addr + ": there is no such host", Fix: "name another address: HOST:PORT", cause: err}
 	case errors.As(err, &network):

@@ -132,7 +132,7 @@ func initVerb(_ context.Context, e *env, args []string) error {
 		if out != nil {
 			undo()
 		}
-		return &fault{Code: "E1006", What: file + " cannot be written: " + reason(err), cause: err}
+		return writeFault(file, err)
 	}
 	secret := filepath.Join(dir, "secret.key")
 	if _, err := loadSecret(secret, true); err != nil {

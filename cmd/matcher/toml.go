@@ -30,6 +30,12 @@ func readTOML(name string, data []byte) ([]entry, error) {
 		if errors.As(err, &at) {
 			line, column := at.Position()
 			f.What = fmt.Sprintf("%s:%d:%d: %s", name, line, column, plainTOML(err))
+			if lines := strings.Split(string(data), "\n"); line <= len(lines) {
+				f.Why = "the line is: " + strings.TrimSpace(lines[line-1])
+				if strings.HasSuffix(f.What, "at start of value") {
+					f.Fix = `words and decimals stand between quotes: key = "value"`
+				}
+			}
 		}
 		return nil, f
 	}

@@ -208,7 +208,7 @@ func userList(e *env, args []string) error {
 		if *asJSON {
 			err = json.NewEncoder(e.Stdout).Encode(users[i].object())
 		} else {
-			_, err = fmt.Fprintf(e.Stdout, "%-6s %s\n", users[i].name, users[i].text())
+			_, err = fmt.Fprintln(e.Stdout, strings.TrimSpace(fmt.Sprintf("%-6s %s", users[i].name, users[i].text())))
 		}
 		if err != nil {
 			return err

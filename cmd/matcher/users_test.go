@@ -67,7 +67,7 @@ func TestUserAddListRevoke(t *testing.T) {
 		t.Error("the key is printed twice")
 	}
 	do(t, 0, "user", "add", "BOB", "-c", file)
-	if o := do(t, 0, "user", "list", "-c", file); o.stdout != "ALICE  ALFA\nBOB    \n" {
+	if o := do(t, 0, "user", "list", "-c", file); o.stdout != "ALICE  ALFA\nBOB\n" {
 		t.Errorf("%q", o.stdout)
 	}
 	if o := do(t, 0, "user", "list", "-c", file, "--json"); o.stdout != "{\"user\":\"ALICE\",\"firm\":\"ALFA\"}\n{\"user\":\"BOB\",\"firm\":\"\"}\n" {
@@ -88,7 +88,7 @@ func TestUserAddListRevoke(t *testing.T) {
 		t.Error(o.stderr)
 	}
 	do(t, 0, "user", "revoke", "alice", "-c", file)
-	if o := do(t, 0, "user", "list", "-c", file); o.stdout != "BOB    \n" {
+	if o := do(t, 0, "user", "list", "-c", file); o.stdout != "BOB\n" {
 		t.Errorf("%q", o.stdout)
 	}
 	if o := do(t, exitConfig, "user", "revoke", "alice", "-c", file); !strings.Contains(o.stderr, "error E4111: there is no user ALICE") {
@@ -146,7 +146,7 @@ func TestUserAccounts(t *testing.T) {
 	do(t, 0, "user", "add", "BOB", "-c", file, "--self-match", "none", "--cancel-on-disconnect", "false")
 	do(t, 0, "user", "add", "CAROL", "-c", file)
 	if o := do(t, 0, "user", "list", "-c", file); o.stdout != "ALICE  ALFA self_match=decrement self_level=group self_group=1234 cancel_on_disconnect=true allow=10.0.0.0/8,::1/128 max_open_orders=500 max_open_stops=0 rate=1000 burst=50\n"+
-		"BOB     self_match=none cancel_on_disconnect=false\nCAROL  \n" {
+		"BOB     self_match=none cancel_on_disconnect=false\nCAROL\n" {
 		t.Errorf("%q", o.stdout)
 	}
 	o := do(t, 0, "user", "list", "-c", file, "--json")

@@ -109,8 +109,11 @@ func (w *watching) prepare() (err error) {
 		{"reference", w.reference, true},
 		{"dropcopy", w.dropcopy, true},
 	} {
-		if _, _, err := net.SplitHostPort(a.addr); err != nil && (a.addr != "" || !a.may) {
-			return &fault{Code: "E4004", What: fmt.Sprintf("--%s: %q is no address", a.flag, a.addr), Why: "an address is host:port", Fix: "--" + a.flag + " 127.0.0.1:9001"}
+		if a.addr == "" && a.may {
+			continue
+		}
+		if err := checkAddress(a.flag, a.addr); err != nil {
+			return err
 		}
 	}
 	if w.configFile != "" {
