@@ -28,7 +28,6 @@ func (l *loop) seal() {
 	}
 	if l.state != serving && !l.writer.Lasting() {
 		l.keep(true) // the last block is to promise everything before it
-		l.writer.Sum()
 		return
 	}
 	young := l.cfg.Durability == Async && l.state == serving && l.mono < l.opened+lingerTime && l.writer.Size() < lingerSize

@@ -68,7 +68,9 @@ func stepped(t *testing.T, c Config) *Stepped {
 	t.Helper()
 	runtime.LockOSThread() // a ring belongs to a thread
 	t.Cleanup(runtime.UnlockOSThread)
-	c.World = newMachine(&c)
+	if c.World == nil {
+		c.World = newMachine(&c)
+	}
 	v, err := OpenStepped(c)
 	if err != nil {
 		t.Fatal(err)

@@ -170,7 +170,9 @@ func (l *loop) clock() {
 	l.time, l.mono = max(l.time, wall), mono
 }
 
-// wait says how long the next turn may wait for the kernel. Only what can be acted on shortens it.
+// wait says how long the next turn may wait for the kernel. Only what can be acted on shortens it. Answers wait for writes but in
+// async mode: where the disk interrupts this very cpu, one that is not yielded keeps their ends back until the next tick. Nobody
+// waits for a flush.
 func (l *loop) wait() ring.Wait {
 	w := ring.Wait{Policy: l.cfg.Wait, DiskBusy: l.cfg.Durability != Async && l.writer.InFlight() != 0}
 	room := l.writer.Room()

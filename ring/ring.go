@@ -116,7 +116,7 @@ type Completion struct {
 type Wait struct {
 	Policy   Policy
 	Until    int64 // nanoseconds from now; 0: do not wait at all
-	DiskBusy bool  // a durable write is in flight: while spinning, Uring yields the cpu so that the kernel can end it
+	DiskBusy bool  // a write that is waited for is in flight: while spinning, Uring yields the cpu so that the kernel can end it
 }
 
 // Policy says how a turn waits for the first completion.

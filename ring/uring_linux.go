@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// diskSpinFor takes the place of SpinFor while a durable write is in flight. Such a write takes some 100 us, and a sleep
+// diskSpinFor takes the place of SpinFor while a write that is waited for is in flight. It takes some 100 us, and a sleep
 // would add its wake-up to every order that waits for it.
 const diskSpinFor = 5 * SpinFor
 
@@ -76,7 +76,7 @@ func (u *Uring) Base() uint64 { return u.base }
 // Enters returns how often io_uring_enter(2) has been called.
 func (u *Uring) Enters() uint64 { return u.enters }
 
-// Yields returns how often a spin has given the cpu away because a durable write was in flight.
+// Yields returns how often a spin has given the cpu away because a write was in flight.
 func (u *Uring) Yields() uint64 { return u.yields }
 
 // Turn submits ops in their order, waits as w says until something has completed, and returns done with the completions

@@ -99,7 +99,7 @@ func testWaitEndsWithACompletion(t *testing.T, d driver) {
 	}
 }
 
-// While a durable write is in flight a spinning turn of a Uring must not keep the cpu from the kernel thread that ends the write.
+// While a write is in flight that is waited for, a spinning turn of a Uring must not keep the cpu from the kernel thread that ends the write.
 func TestSpinYieldsWhileTheDiskIsBusy(t *testing.T) {
 	for _, policy := range []ring.Policy{ring.Spin, ring.Adaptive} {
 		for _, busy := range []bool{false, true} {
