@@ -65,6 +65,12 @@ func (f *files) left(l *loop) uint64 {
 	return f.current.size - f.place(l.writer.State().Position)
 }
 
+// usedUp says whether the block that comes next has no place to be written to, nor will have one before there is space on the
+// disk.
+func (f *files) usedUp(l *loop) bool {
+	return f.full && len(f.spares) == 0 && !f.fits(l, max(l.writer.Pending(), journal.BlockUnit))
+}
+
 // advance begins the next segment if there is one and nothing is being written.
 func (f *files) advance(l *loop) {
 	if f.switching || len(f.spares) == 0 {

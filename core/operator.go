@@ -53,6 +53,7 @@ const (
 	NotHalted
 	NotConnected
 	NoMemory // the streams have no memory left for what it would cause
+	NoSpace  // the journal is full
 	NotToday // the trade is of another day
 )
 
@@ -189,10 +190,12 @@ func (d *desk) cell(m []byte) bool {
 	return true
 }
 
-// operate carries out the request that waits, if there is room for what it may cause.
+// operate carries out the request that waits, if there is room for what it may cause. While nothing becomes durable until somebody
+// makes space on the disk, none is left waiting for that.
 func (l *loop) operate() {
 	d := &l.desk
-	if !d.waiting || !l.writer.Room() {
+	full := l.files.usedUp(l)
+	if !d.waiting || !l.writer.Room() && !full {
 		return
 	}
 	d.waiting = false
@@ -203,6 +206,8 @@ func (l *loop) operate() {
 	case d.verb == Status:
 		d.answer.Seq, d.answer.Time = l.engine.Seq(), l.engine.Time()
 		l.survey(&d.answer.Venue)
+	case full:
+		d.answer.Refused = NoSpace
 	case d.verb == EndDay:
 		l.carryOut(l.endDay)
 		l.ending.stop = d.stop

@@ -12,10 +12,11 @@ import (
 	"matcher/wire/ouch"
 )
 
-// TestFileSystemFull runs the server on a file system of 24 MiB: before it is full order entry closes, cancels are served, and
-// when there is space again it opens by itself; nothing that was told is lost.
+// TestFileSystemFull runs the server on a file system of 24 MiB: before it is full order entry closes, cancels are served; when
+// they have used up the journal too an operator hears of it at once; when there is space again order entry opens by itself;
+// nothing that was told is lost.
 func TestFileSystemFull(t *testing.T) {
-	v := newVenue(t, "0.01", "ALICE")
+	v := newVenue(t, "0.01", "ALICE", "BEN")
 	place := v.path("small")
 	if err := os.Mkdir(place, 0o700); err != nil {
 		t.Fatal(err)
@@ -76,6 +77,25 @@ func TestFileSystemFull(t *testing.T) {
 	_ = d.conn.Flush()
 	d.until(t, ouch.TypeCanceled) // cancels are served
 	inside := filepath.Join("/proc", strconv.Itoa(s.cmd.Process.Pid), "root", place)
+	ben := dialed(t, s, v, "BEN", 0)
+	for range 22_000 { // more than is kept for cancels
+		_ = ben.conn.Send(&ouch.CancelOrder{UserRefNum: 1})
+	}
+	_ = ben.conn.Flush()
+	admin := func(words ...string) outcome {
+		return v.run(append(append([]string{"admin"}, words...), "--journal", filepath.Join(inside, "data"))...)
+	}
+	for start = time.Now(); ; {
+		o := admin("cancel", "--user", "BEN")
+		if o.code != 0 {
+			wellFormed(t, o.stderr, "E2022")
+			break
+		}
+		if time.Since(start) > patience {
+			t.Fatalf("an operator is never refused\n%s", s.err)
+		}
+	}
+	says(t, admin("status").stdout, "no space for another journal segment")
 	if err := os.Remove(filepath.Join(inside, "ballast")); err != nil {
 		t.Fatal(err)
 	}

@@ -237,6 +237,8 @@ func (a *administration) refused(ask *deskRequest, answer *deskAnswer) error {
 		}
 	case "E2021":
 		f.What, f.Fix = ask.User+" is not logged in", "matcher admin status"
+	case "E2022":
+		f.What, f.Why, f.Fix = "the journal "+a.journal+" is full: nothing is carried out", "there is no space for another segment", "df -h "+shellWord(a.journal)
 	default:
 		f.Code, f.What, f.Why = "E5006", "the server did not understand the request", "it may be of another version"
 	}

@@ -88,6 +88,8 @@ answer is lost. Raise it and start again: the journal is read anew.`},
 		{"E2016", exitUsage, "not an instruction that send knows", `The words that are possible are given with the error; 'matcher send --help' lists them all.`},
 		{"E2021", exitRefused, "the user is not logged in", `Who has no session cannot be disconnected. A user may log in again right after 'matcher admin kick'; to keep one out, revoke
 it and start the server again.`},
+		{"E2022", exitRefused, "the journal is full", `There is no space for another segment and the last one is used up: nothing that an operator asks for is carried out until
+there is space, which the server finds by itself. 'matcher admin status' is answered. Told to stop by a signal it ends with E1004.`},
 
 		{"E3001", exitData, "not a journal", `A journal is a directory with segment files named 000001.mj, 000002.mj and so on.`},
 		{"E3002", exitData, "a segment of the journal is missing", `Segments are numbered without gaps from the first that is kept. Put the missing file back; nothing was changed.`},

@@ -89,6 +89,7 @@ func refusals() map[core.Refusal]string {
 	return map[core.Refusal]string{
 		core.NoMemory: "E2009", core.NoInstrument: "E2010", core.NoUser: "E2011", core.NoMatch: "E2012", core.BrokenAlready: "E2013",
 		core.NotToday: "E2014", core.HaltedAlready: "E2015", core.NotHalted: "E2015", core.NotConnected: "E2021",
+		core.NoSpace: "E2022",
 	}
 }
 
