@@ -295,6 +295,28 @@ func TestResumeResends(t *testing.T) {
 	}
 }
 
+// TestEntryClosed: the account closes its order entry and opens it again, each under the next number.
+func TestEntryClosed(t *testing.T) {
+	s := opened(t, SessionOptions{Options: Options{Addr: venue(t, probe(t, "", 1), func(conn net.Conn) {
+		d := greet(t, conn, "SESS1", 1)
+		d.say(query(1))
+		d.expect("D1", "E2")
+		d.say(&ouch.DisableResponse{UserRefNum: 1, Firm: ouch.Firm("")}, &ouch.EnableResponse{UserRefNum: 2, Firm: ouch.Firm("")})
+		linger(conn)
+	})}})
+	for want, ask := range []func() (uint32, error){s.DisableEntry, s.EnableEntry} {
+		if ref, err := ask(); err != nil || ref != uint32(want)+1 {
+			t.Fatal(ref, err)
+		}
+	}
+	if r := reports(t, s, EntryDisabled, EntryEnabled); r.Sequence != 3 {
+		t.Errorf("%+v", r)
+	}
+	if s.SessionID() != "SESS1" || s.NextSequence() != 4 {
+		t.Errorf("%s goes on with %d", s.SessionID(), s.NextSequence())
+	}
+}
+
 // TestNotReady: without Resend no order is taken while the connection is lost; a cancel is kept.
 func TestNotReady(t *testing.T) {
 	back := make(chan struct{})

@@ -13,6 +13,9 @@ import (
 	"matcher/engine"
 )
 
+// plain is an import that asks for nothing.
+var plain Import
+
 // shared opens a file of real market data, which is no part of the project.
 func shared(t testing.TB, name string) *os.File {
 	t.Helper()
@@ -94,9 +97,9 @@ func TestImportRealFlow(t *testing.T) {
 		commands, fills uint64
 		open            int
 	}{
-		{"ITCH", aaplITCH, ImportITCH, 10_054, 907, 5_815},
+		{"ITCH", aaplITCH, plain.ITCH, 10_054, 907, 5_815},
 		{"LOBSTER", aaplLOBSTER, func(r io.Reader, w io.Writer) (Stats, error) {
-			return ImportLOBSTER(r, w, "AAPL")
+			return plain.LOBSTER(r, w, "AAPL")
 		}, 89_712, 4_104, 380},
 	}
 	for _, tt := range tests {
@@ -130,9 +133,9 @@ const lobsterHour = `34200.004241176,1,16113575,18,5853300,1
 34200.8,2,7,50,5853400,-1
 `
 
-func ExampleImportLOBSTER() {
+func ExampleImport_LOBSTER() {
 	var flow bytes.Buffer
-	stats, err := ImportLOBSTER(strings.NewReader(lobsterHour), &flow, "AAPL")
+	stats, err := plain.LOBSTER(strings.NewReader(lobsterHour), &flow, "AAPL")
 	fmt.Print(flow.String())
 	fmt.Println(stats, err)
 	// Output:
@@ -170,18 +173,18 @@ func TestLOBSTERErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := ImportLOBSTER(strings.NewReader(tt.text), io.Discard, "AAPL")
+			_, err := plain.LOBSTER(strings.NewReader(tt.text), io.Discard, "AAPL")
 			if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), fmt.Sprintf("LOBSTER line %d:", tt.line)) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
 		})
 	}
 	for _, s := range []string{"", "ABCDEFGHI", "A B", "#A"} {
-		if _, err := ImportLOBSTER(strings.NewReader(order), io.Discard, s); err == nil {
+		if _, err := plain.LOBSTER(strings.NewReader(order), io.Discard, s); err == nil {
 			t.Errorf("symbol %q is taken", s)
 		}
 	}
-	if _, err := ImportLOBSTER(strings.NewReader(order), &failing{errTwice}, "AAPL"); !errors.Is(err, errTwice) {
+	if _, err := plain.LOBSTER(strings.NewReader(order), &failing{errTwice}, "AAPL"); !errors.Is(err, errTwice) {
 		t.Errorf("writer that fails: %v", err)
 	}
 }
@@ -189,7 +192,7 @@ func TestLOBSTERErrors(t *testing.T) {
 // TestImportDeleted: what is deleted is gone, whatever size the file gives.
 func TestImportDeleted(t *testing.T) {
 	var flow bytes.Buffer
-	stats, err := ImportLOBSTER(strings.NewReader("1.0,1,7,10,100,1\n1.1,3,7,4,100,1\n1.2,4,7,6,100,1"), &flow, "A")
+	stats, err := plain.LOBSTER(strings.NewReader("1.0,1,7,10,100,1\n1.1,3,7,4,100,1\n1.2,4,7,6,100,1"), &flow, "A")
 	if want := "MAKER enter 1 B 10 A 100 0 Y\nMAKER cancel 1 0\n"; err != nil || flow.String() != want || stats.Unknown != 1 {
 		t.Errorf("%v, %v:\n%s", stats, err, flow.String())
 	}
@@ -199,7 +202,7 @@ func TestImportDeleted(t *testing.T) {
 func TestImportSymbol(t *testing.T) {
 	for _, bad := range []string{"#A  ", "A  B", "A\x00\x00B", "    ", "\xff   "} {
 		file := bytes.Replace(itchText("A 1 B 10 TEST 100"), []byte("TEST"), []byte(bad), 1)
-		if _, err := ImportITCH(bytes.NewReader(file), io.Discard); !errors.Is(err, errSymbol) {
+		if _, err := plain.ITCH(bytes.NewReader(file), io.Discard); !errors.Is(err, errSymbol) {
 			t.Errorf("symbol %q: %v", bad, err)
 		}
 	}
@@ -209,7 +212,7 @@ func TestImportSymbol(t *testing.T) {
 func TestImportTotals(t *testing.T) {
 	var flow bytes.Buffer
 	file := itchText("A 1 B 100 AAPL 10\nE 1 30\nX 1 20\nU 1 2 200 11\nE 2 5\nX 2 10\nU 2 3 7 12\nE 3 7\n")
-	if _, err := ImportITCH(bytes.NewReader(file), &flow); err != nil {
+	if _, err := plain.ITCH(bytes.NewReader(file), &flow); err != nil {
 		t.Fatal(err)
 	}
 	want := `MAKER enter 1 B 100 AAPL 10 0 Y
@@ -233,7 +236,7 @@ func FuzzLOBSTER(f *testing.F) {
 	f.Add([]byte(lobsterHour))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		var flow bytes.Buffer
-		stats, err := ImportLOBSTER(bytes.NewReader(file), &flow, "A")
+		stats, err := plain.LOBSTER(bytes.NewReader(file), &flow, "A")
 		if n := bytes.Count(flow.Bytes(), []byte("\n")); uint64(n) != stats.Commands {
 			t.Fatalf("%d lines, %d commands counted", n, stats.Commands)
 		}
@@ -256,8 +259,8 @@ func BenchmarkImport(b *testing.B) {
 		name, file string
 		run        func(r io.Reader) (Stats, error)
 	}{
-		{"ITCH", aaplITCH, func(r io.Reader) (Stats, error) { return ImportITCH(r, io.Discard) }},
-		{"LOBSTER", aaplLOBSTER, func(r io.Reader) (Stats, error) { return ImportLOBSTER(r, io.Discard, "AAPL") }},
+		{"ITCH", aaplITCH, func(r io.Reader) (Stats, error) { return plain.ITCH(r, io.Discard) }},
+		{"LOBSTER", aaplLOBSTER, func(r io.Reader) (Stats, error) { return plain.LOBSTER(r, io.Discard, "AAPL") }},
 	} {
 		b.Run(in.name, func(b *testing.B) {
 			file := new(bytes.Buffer)

@@ -6,13 +6,10 @@ import (
 	"matcher/wire/itch"
 )
 
-// ImportITCH writes the flow of an ITCH 5.0 file: A and F become an Enter of MAKER, X and D a Cancel, U a Replace; E and C
+// ITCH writes the flow of an ITCH 5.0 file: A and F become an Enter of MAKER, X and D a Cancel, U a Replace; E and C
 // become an immediate-or-cancel order of TAKER at the displayed price of the order that was hit. P (the execution of an
 // order that was never shown) and everything that is about no order give no command.
 // Errors name the message; lines written before stay written.
-func ImportITCH(r io.Reader, w io.Writer) (Stats, error) { return Import{}.ITCH(r, w) }
-
-// ITCH is ImportITCH.
 func (o Import) ITCH(r io.Reader, w io.Writer) (Stats, error) {
 	m := newImporter(w)
 	f := newITCHFile(r)

@@ -86,9 +86,9 @@ D 11
 P 40
 `
 
-func ExampleImportITCH() {
+func ExampleImport_ITCH() {
 	var flow bytes.Buffer
-	stats, err := ImportITCH(bytes.NewReader(itchText(itchDay)), &flow)
+	stats, err := plain.ITCH(bytes.NewReader(itchText(itchDay)), &flow)
 	fmt.Print(flow.String())
 	fmt.Println(stats, err)
 	// Output:
@@ -104,8 +104,8 @@ func ExampleImportITCH() {
 	// 12 records: 9 commands (3 enter, 3 cancel, 1 replace, 2 take); no command: 1 hidden executions, 0 of unknown orders, 2 other <nil>
 }
 
-func TestImportITCHUnknown(t *testing.T) {
-	stats, err := ImportITCH(bytes.NewReader(itchText("E 1 1\nC 1 1 5\nX 1 1\nD 1\nU 1 2 3 4")), io.Discard)
+func TestITCHUnknown(t *testing.T) {
+	stats, err := plain.ITCH(bytes.NewReader(itchText("E 1 1\nC 1 1 5\nX 1 1\nD 1\nU 1 2 3 4")), io.Discard)
 	if err != nil || stats.Unknown != 5 || stats.Commands != 0 {
 		t.Errorf("%v, %v", stats, err)
 	}
@@ -142,7 +142,7 @@ func TestITCHErrors(t *testing.T) {
 	for _, tt := range badITCH() {
 		t.Run(tt.name, func(t *testing.T) {
 			where := fmt.Sprintf("ITCH message %d at offset ", tt.index)
-			_, err := ImportITCH(bytes.NewReader(itchText(tt.text)), io.Discard)
+			_, err := plain.ITCH(bytes.NewReader(itchText(tt.text)), io.Discard)
 			if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), where) {
 				t.Errorf("import: %v, want %v", err, tt.want)
 			}
@@ -165,23 +165,23 @@ func TestITCHCutOff(t *testing.T) {
 		ends[at] = true
 	}
 	for n := range file {
-		_, err := ImportITCH(bytes.NewReader(file[:n]), io.Discard)
+		_, err := plain.ITCH(bytes.NewReader(file[:n]), io.Discard)
 		if whole := ends[n]; whole != (err == nil) || !whole && !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Fatalf("cut off after %d bytes: %v", n, err)
 		}
 	}
-	stats, err := ImportITCH(bytes.NewReader(append(append(file, 0, 0), "whatever follows"...)), io.Discard)
+	stats, err := plain.ITCH(bytes.NewReader(append(append(file, 0, 0), "whatever follows"...)), io.Discard)
 	if err != nil || stats.Records != 12 {
 		t.Errorf("length zero: %v, %v", stats, err)
 	}
 	broken := errors.New("broken")
-	if _, err := ImportITCH(io.MultiReader(bytes.NewReader(file[:100]), &failing{broken}), io.Discard); !errors.Is(err, broken) {
+	if _, err := plain.ITCH(io.MultiReader(bytes.NewReader(file[:100]), &failing{broken}), io.Discard); !errors.Is(err, broken) {
 		t.Errorf("reader that fails: %v", err)
 	}
-	if _, err := ImportITCH(bytes.NewReader(file), &failing{broken}); !errors.Is(err, broken) {
+	if _, err := plain.ITCH(bytes.NewReader(file), &failing{broken}); !errors.Is(err, broken) {
 		t.Errorf("writer that fails: %v", err)
 	}
-	if _, err := ImportITCH(bytes.NewReader([]byte{0, 5, 'A', 0, 1, 0, 0}), io.Discard); !errors.Is(err, itch.ErrLength) {
+	if _, err := plain.ITCH(bytes.NewReader([]byte{0, 5, 'A', 0, 1, 0, 0}), io.Discard); !errors.Is(err, itch.ErrLength) {
 		t.Errorf("a short message: %v", err)
 	}
 }
@@ -189,7 +189,7 @@ func TestITCHCutOff(t *testing.T) {
 func (f *failing) Write([]byte) (int, error) { return 0, f.err }
 
 func TestITCHOffset(t *testing.T) {
-	_, err := ImportITCH(bytes.NewReader(itchText("S\nA 1 B 10 AAPL 100\nX 1 11")), io.Discard)
+	_, err := plain.ITCH(bytes.NewReader(itchText("S\nA 1 B 10 AAPL 100\nX 1 11")), io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "message 3 at offset 52:") {
 		t.Error(err)
 	}
@@ -336,7 +336,7 @@ func FuzzITCH(f *testing.F) {
 	}
 	f.Add([]byte{0, 0})
 	f.Fuzz(func(t *testing.T, file []byte) {
-		_, _ = ImportITCH(bytes.NewReader(file), io.Discard)
+		_, _ = plain.ITCH(bytes.NewReader(file), io.Discard)
 		b, err := RebuildITCH(bytes.NewReader(file), RebuildConfig{Depth: 3, MaxOrders: 100})
 		for err == nil {
 			_, err = b.Next()

@@ -436,7 +436,7 @@ func recordReal(t testing.TB) *recorder {
 	flow := new(bytes.Buffer)
 	if f, err := os.Open("../../shared/data/" + aaplLOBSTER); err == nil {
 		defer func() { _ = f.Close() }()
-		if _, err := ImportLOBSTER(f, flow, "AAPL"); err != nil {
+		if _, err := plain.LOBSTER(f, flow, "AAPL"); err != nil {
 			t.Fatal(err)
 		}
 	} else {

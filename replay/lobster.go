@@ -27,15 +27,10 @@ var (
 	errLongLine = errors.New("a line above 4095 bytes")
 )
 
-// ImportLOBSTER writes the flow of a LOBSTER message file (comma-separated: time, type, order id, size, price x 10,000,
+// LOBSTER writes the flow of a LOBSTER message file (comma-separated: time, type, order id, size, price x 10,000,
 // direction 1 or -1) for one instrument, which the file does not name. Orders that were live before the file begins are
 // not known: what the file says of them is counted and left out. So are executions of hidden orders, crosses and halts.
 // Errors name the line; lines written before stay written.
-func ImportLOBSTER(r io.Reader, w io.Writer, symbol string) (Stats, error) {
-	return Import{}.LOBSTER(r, w, symbol)
-}
-
-// LOBSTER is ImportLOBSTER.
 func (o Import) LOBSTER(r io.Reader, w io.Writer, symbol string) (Stats, error) {
 	m := newImporter(w)
 	a := added{display: 'Y'}

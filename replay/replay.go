@@ -14,11 +14,11 @@
 //	import.go        what the importers share
 //	itch_file.go     the messages of an ITCH 5.0 file
 //	itch_order.go    what they say of orders
-//	itch_import.go   ImportITCH
+//	itch_import.go   Import.ITCH
 //	itch_rebuild.go  RebuildITCH: books after each message
 //	row.go           a book as a line of text
-//	lobster.go       ImportLOBSTER
-//	csv.go           ImportCSV
+//	lobster.go       Import.LOBSTER
+//	csv.go           Import.CSV
 //	record.go        Recording: a venue without a server, which executes a flow and writes its journal
 //	rows.go          cells and events as rows of a table (package npy)
 //	tape.go          market data in the forms of LOBSTER and hftbacktest

@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -280,10 +279,3 @@ func noTrade(dir string, match uint64) *fault {
 	return &fault{Code: "E2012", What: fmt.Sprintf("there is no trade %d", match), Fix: "matcher journal dump " + shellWord(dir) + " | grep ^fill"}
 }
 
-// exists says whether there is a directory of that name, before its absence is told as something else.
-func exists(dir string) error {
-	if _, err := os.Stat(dir); err != nil {
-		return readFault(dir, err)
-	}
-	return nil
-}

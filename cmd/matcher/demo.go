@@ -112,17 +112,7 @@ func (d *demo) place() (remove func(), err error) {
 		return func() { _ = os.RemoveAll(d.dir) }, nil
 	}
 	d.dir = d.keep
-	if err := os.MkdirAll(d.dir, 0o755); err != nil {
-		return nil, &fault{Code: "E1006", What: d.dir + " cannot be made: " + reason(err), cause: err}
-	}
-	inside, err := os.ReadDir(d.dir)
-	if err != nil {
-		return nil, readFault(d.dir, err)
-	}
-	if len(inside) > 0 {
-		return nil, &fault{Code: "E4007", What: d.dir + " is not empty", Fix: "matcher demo --keep ANOTHER"}
-	}
-	return func() {}, nil
+	return func() {}, emptyDir(d.dir)
 }
 
 // config is that of a small venue with one instrument and a user per agent. The keys never leave the process.

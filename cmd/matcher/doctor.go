@@ -57,12 +57,7 @@ func doctorVerb(_ context.Context, e *env, args []string) error {
 	if d.journal == "" {
 		d.journal = os.TempDir()
 	}
-	for d.journal != filepath.Dir(d.journal) { // a journal that is to be: the nearest directory there is
-		if _, err := os.Stat(d.journal); err == nil {
-			break
-		}
-		d.journal = filepath.Dir(d.journal)
-	}
+	d.journal = nearestPlace(d.journal) // it may be one that is to be
 	return d.report(e, *asJSON)
 }
 

@@ -106,23 +106,37 @@ func (f *fault) permission() {
 // place proposes where to look when the operating system refuses a file and nobody knows better.
 func (f *fault) place() {
 	var p *fs.PathError
-	if f.Fix != "" || (f.Code != "E1006" && f.Code != "E1005") || !errors.As(f, &p) {
+	if f.Fix != "" || (f.Code != "E1006" && f.Code != "E1005") || !errors.As(f, &p) || p.Path == "/dev/stdout" {
 		return
 	}
-	dir := filepath.Dir(p.Path)
-	for _, err := os.Stat(dir); err != nil && dir != filepath.Dir(dir); _, err = os.Stat(dir) {
-		dir = filepath.Dir(dir) // the nearest that there is
-	}
+	dir := nearestPlace(filepath.Dir(p.Path))
 	switch {
 	case errors.Is(p.Err, syscall.ENOSPC), errors.Is(p.Err, syscall.EDQUOT):
 		f.Fix = "df -h " + shellWord(dir)
 	case errors.Is(p.Err, syscall.EROFS):
 		f.Fix = "findmnt -T " + shellWord(dir)
 	case errors.Is(p.Err, fs.ErrPermission):
-		f.Fix = "ls -ld " + shellWord(p.Path)
+		f.Fix = "ls -ld " + shellWord(dir)
+		if present(p.Path) {
+			f.Fix = "ls -ld " + shellWord(p.Path)
+		}
 	case errors.Is(p.Err, fs.ErrNotExist), errors.Is(p.Err, syscall.ENOTDIR):
 		f.Fix = "ls -l " + shellWord(dir) + "   shows what is there"
 	}
+}
+
+// present says whether a file or directory can be seen.
+func present(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// nearestPlace is a name, or what is there of the directories above it.
+func nearestPlace(name string) string {
+	for !present(name) && name != filepath.Dir(name) {
+		name = filepath.Dir(name)
+	}
+	return name
 }
 
 // text is the fault as people read it on stderr.

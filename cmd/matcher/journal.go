@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,6 +92,11 @@ func journalFault(dir string, err error) error {
 	if f := archivedFault(dir, dataFault(err)); f != nil {
 		f.What = dir + ": " + f.What
 		return f
+	}
+	if p := (*fs.PathError)(nil); errors.As(err, &p) { // a file of the directory is named as seen from there
+		if name := filepath.Join(dir, p.Path); present(name) {
+			return readFault(name, &fs.PathError{Op: p.Op, Path: name, Err: p.Err})
+		}
 	}
 	return inputFault(dir, err)
 }

@@ -94,7 +94,7 @@ func flowFault(name string, err error) *fault {
 // emptyDir makes a directory for a journal, or takes one that is empty.
 func emptyDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return writeFault(dir, err)
+		return &fault{Code: "E1006", What: dir + " cannot be made: " + reason(err), cause: err}
 	}
 	inside, err := os.ReadDir(dir)
 	if err != nil {

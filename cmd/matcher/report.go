@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -88,10 +87,8 @@ func reportVerb(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	dir := words[0]
-	if info, err := os.Stat(dir); err != nil {
-		return readFault(dir, err)
-	} else if !info.IsDir() {
-		return &fault{Code: "E3001", What: dir + " is not a journal", Why: "a journal is a directory", Fix: "name the directory that holds 000001.mj"}
+	if err := isJournal(dir); err != nil {
+		return err
 	}
 	r := &report{
 		dir: dir, byUser: map[uint16]*userReport{}, born: map[uint64]uint64{}, touched: map[uint64]bool{},

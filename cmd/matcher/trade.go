@@ -14,7 +14,7 @@ import (
 // findTrade reads a trade and both its owners from a journal: the engine remembers no dead orders, so whoever breaks a trade
 // brings them along. It works beside the server that writes the journal.
 func findTrade(ctx context.Context, dir string, match uint64) (*tradeRow, error) {
-	if err := exists(dir); err != nil {
+	if err := isJournal(dir); err != nil {
 		return nil, err
 	}
 	row, seq, err := executedTrade(ctx, dir, match)
