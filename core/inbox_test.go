@@ -181,7 +181,7 @@ type dam struct {
 }
 
 func (k *dam) Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]ring.Completion, error) {
-	shut := k.shut.Load() // once a turn: what is kept comes before what is not
+	shut := k.shut.Load()
 	if !shut && len(k.held) != 0 {
 		done = append(done, k.held...)
 		k.held = k.held[:0]
@@ -191,6 +191,7 @@ func (k *dam) Turn(ops []ring.Op, done []ring.Completion, w ring.Wait) ([]ring.C
 	w.Until = min(w.Until, int64(time.Millisecond))
 	done, err := k.Kernel.Turn(ops, done, w)
 	kept := before
+	shut = shut || k.shut.Load() // opened meanwhile it stays shut until the next turn: what is kept goes first
 	for _, c := range done[before:] {
 		if shut && kindOf(c.Tag) == k.kind {
 			k.held = append(k.held, c)
