@@ -24,11 +24,17 @@ func (e *Engine) Insert(events []Event, cmd *Command) []Event {
 	return events
 }
 
-// Skip passes over a recorded Enter as if it had never come, but for the numbers that it used up.
-func (e *Engine) Skip(cmd *Command) {
+// Skip passes over a recorded Enter as if it had never come, but for the numbers that it used up. What came due before it does so
+// all the same, and is appended to events.
+func (e *Engine) Skip(events []Event, cmd *Command) []Event {
 	c := cmd.Enter()
 	e.seq, e.time = cmd.Seq, cmd.Time
 	e.turn++
+	e.out = events
+	if e.due <= e.time && e.open {
+		e.expire()
+	}
 	e.use(&e.users[cmd.User], cmd.User, cmd.Idx, c.Ref)
 	e.reference++
+	return e.out
 }

@@ -121,7 +121,7 @@ func (w *WhatIf) Next() (*Step, error) {
 		}
 	}
 	if skip {
-		w.engine.Skip(cmd)
+		w.events = w.engine.Skip(w.events, cmd)
 	} else {
 		again := *cmd
 		w.events = w.engine.Apply(w.events, &again)

@@ -304,3 +304,12 @@ func TestGoldenReaders(t *testing.T) {
 		})
 	}
 }
+
+// What comes due just before an order that is removed comes due all the same.
+func TestWhatIfRemoveBehindExpiry(t *testing.T) {
+	j := recorded(t, `@34200000000000 MAKER enter 1 S 100 AAPL 1500000 6 Y ttl=1
+@34202000000000 TAKER enter 1 B 10 AAPL 1400000 0 Y
+@34203000000000 TAKER enter 2 B 10 AAPL 1400000 0 Y
+`)
+	in(t, do(t, 0, "replay", j, "--remove", "2").stdout, "every event of 8 commands is as it was recorded")
+}
