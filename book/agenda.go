@@ -64,3 +64,9 @@ func (a *Agenda) Pop() (key uint64, s Slot, ok bool) {
 	first, ok := a.tree.DeleteMin()
 	return first.key, first.slot, ok
 }
+
+// Find returns the order of an entry, 0 if there is no such entry.
+func (a *Agenda) Find(key, reference uint64) Slot {
+	found, _ := a.tree.Get(entry{key: key, reference: reference})
+	return found.slot
+}

@@ -33,7 +33,10 @@
 // Reserved memory that is never used is never touched.
 package book
 
-import "unsafe"
+import (
+	"slices"
+	"unsafe"
+)
 
 // Config says how to make a Book.
 type Config struct {
@@ -64,6 +67,24 @@ func New(cfg Config) *Book {
 	cfg.Orders.books = append(cfg.Orders.books, b)
 	cfg.Orders.reserve(ladders, int(cfg.MaxPrice>>blockBits+1), int(cfg.MaxPrice>>pageBits+1))
 	return b
+}
+
+// Discard gives back the memory of a book in which no order is left. Nothing may be done with it afterwards.
+func (b *Book) Discard() {
+	o := b.orders
+	for i := range uint8(ladders) {
+		l := b.ladderAt(i)
+		if l.best != none || b.waiting != 0 {
+			panic("book: Discard of a book with orders")
+		}
+		for _, page := range l.shelf.kept { // an empty ladder has no others
+			if page != 0 {
+				b.dropPage(l.shelf, page)
+			}
+		}
+		o.pagesKept -= min(len(l.shelf.directory), keptPages)
+	}
+	o.books = slices.DeleteFunc(o.books, func(other *Book) bool { return other == b })
 }
 
 // ladder panics, by the bounds of the arrays, if there is no such side or class.

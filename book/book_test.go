@@ -322,6 +322,7 @@ func TestAssertions(t *testing.T) {
 		"reduce to nothing":    func() { b.Reduce(s, 5) },
 		"reduce an idle order": func() { b.Reduce(idle, 1) },
 		"remove an idle order": func() { b.Remove(idle) },
+		"discard a book":       func() { b.Discard() },
 		"free a queued order":  func() { orders.Free(s) },
 		"free a free slot":     func() { orders.Free(3) },
 		"free no slot":         func() { orders.Free(0) },

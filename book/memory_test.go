@@ -142,3 +142,35 @@ func TestSlotsAreUsedAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestDiscard: books that come and go leave nothing behind, and other books as they are.
+func TestDiscard(t *testing.T) {
+	orders := NewOrders(100)
+	other := New(Config{Orders: orders, MaxPrice: 2_000_000_000})
+	for i := range Price(30) {
+		other.Add(orders.Take(), Resting{Side: Sell, Price: 1 + i*5000, Qty: 1}, 1)
+	}
+	pages, used, hash := 0, uint32(0), other.Hash()
+	for round := range 100 {
+		b := New(Config{Orders: orders, MaxPrice: 1_000_000})
+		slots := make([]Slot, 40)
+		for i := range slots {
+			slots[i] = orders.Take()
+			b.Add(slots[i], Resting{Side: Side(i % 2), Class: Class(i / 2 % 2), Price: 1 + Price(i)*5000, Qty: 1}, 1)
+		}
+		for _, s := range slots {
+			b.Remove(s)
+			orders.Free(s)
+		}
+		b.Discard()
+		if round == 0 {
+			pages, used = len(orders.pages), orders.pagesUsed
+		}
+	}
+	if len(orders.books) != 1 || len(orders.pages) != pages || orders.pagesUsed != used {
+		t.Errorf("%d books, memory for %d pages (%d), %d used (%d)", len(orders.books), len(orders.pages), pages, orders.pagesUsed, used)
+	}
+	if err := other.Audit(); err != nil || other.Hash() != hash {
+		t.Errorf("another book has changed: %v", err)
+	}
+}

@@ -42,6 +42,11 @@ func (e *Engine) Audit() error {
 	if len(e.stopQueue) != 0 || len(e.unsettled) != 0 {
 		return fmt.Errorf("engine: something is left to settle")
 	}
+	for _, audit := range []func() error{e.auditSlices, e.auditTimes, e.auditBusts, e.auditNames} {
+		if err := audit(); err != nil {
+			return err
+		}
+	}
 	if have := e.Hash() - e.venueTerm(); have != sum {
 		return fmt.Errorf("engine: the state hash is %016x, a recount gives %016x", have, sum)
 	}
@@ -95,7 +100,8 @@ func (e *Engine) auditBook(index uint16) (int, error) {
 				continue
 			}
 			parked := o.flags&(orderMid|orderPending) != 0
-			if e.orders.Parked(slot) != parked || e.orders.Queued(slot) == parked || e.orders.Side(slot) != side {
+			if e.orders.Parked(slot) != parked || e.orders.Queued(slot) == parked || e.orders.Side(slot) != side ||
+				!parked && e.orders.Class(slot) != o.class() {
 				return 0, fmt.Errorf("engine: order %d does not stand where it should", o.reference)
 			}
 			n++
@@ -126,20 +132,180 @@ func (e *Engine) auditBook(index uint16) (int, error) {
 		return 0, fmt.Errorf("engine: instrument %d counts %v careful and %d watched, a recount gives %v, %d and %d",
 			index, in.careful, in.watching, careful, pegs, stops)
 	}
-	if w := in.watch; w != nil && (w.pegCount != pegs || w.stopCount != stops || w.stops() != int(stops)) {
+	if w := in.watch; w != nil && (w.pegCount != pegs || w.stopCount != stops) {
 		return 0, fmt.Errorf("engine: instrument %d has %d pegs and %d stops, a recount gives %d and %d", index, w.pegCount, w.stopCount, pegs, stops)
+	}
+	for _, audit := range []func(uint16, *instrument) error{e.auditMovers, e.auditStops, e.auditTops} {
+		if err := audit(index, in); err != nil {
+			return 0, err
+		}
 	}
 	return n, nil
 }
 
-// stops counts the entries of the agendas of pending stops.
-func (w *watch) stops() (n int) {
-	for i := range w.pending {
-		for side := range w.pending[i] {
-			n += w.pending[i][side].Len()
+// auditMovers checks the lists of pegs and midpoint orders: linked both ways, in order of entry, nobody left out.
+func (e *Engine) auditMovers(index uint16, in *instrument) error {
+	w := in.watch
+	if w == nil {
+		return nil
+	}
+	n := uint32(0)
+	for i, list := range [...]*movers{&w.pegs[book.Buy], &w.pegs[book.Sell], &w.mids[book.Buy], &w.mids[book.Sell]} {
+		kind, side := [...]uint16{orderPeg, orderMid}[i/2], book.Side(i%2)
+		before, entry := book.Slot(0), uint64(0)
+		for slot := list.first; slot != 0; slot = e.cold[slot].next {
+			o, c := e.at(slot), &e.cold[slot]
+			if o.instrument != index || o.flags&kind == 0 || bookSide(o.side) != side || c.prev != before || c.entry <= entry {
+				return fmt.Errorf("engine: instrument %d: order %d does not belong where it stands in the order of entry", index, o.reference)
+			}
+			before, entry = slot, c.entry
+			n++
+		}
+		if list.last != before {
+			return fmt.Errorf("engine: instrument %d: an order of entry does not end at its last order", index)
 		}
 	}
-	return n
+	if n != w.pegCount {
+		return fmt.Errorf("engine: instrument %d lists %d pegs, and counts %d", index, n, w.pegCount)
+	}
+	return nil
+}
+
+// auditStops checks that the agendas have every pending stop where it is due, and nothing else.
+func (e *Engine) auditStops(index uint16, in *instrument) error {
+	w := in.watch
+	if w == nil {
+		return nil
+	}
+	pending, moves := 0, 0
+	for i := range w.pending {
+		for side := range w.pending[i] {
+			pending += w.pending[i][side].Len()
+			moves += w.moves[i][side].Len()
+		}
+	}
+	for u := range e.users {
+		for slot := e.users[u].first; slot != 0; slot = e.at(slot).next {
+			o := e.at(slot)
+			if o.instrument != index || o.flags&orderPending == 0 {
+				continue
+			}
+			c, i, side := &e.cold[slot], triggerIndex(e.cold[slot].trigger), bookSide(o.side)
+			if w.pending[i][side].Find(nearest(side, c.stop), o.reference) != slot {
+				return fmt.Errorf("engine: stop %d is not due at its price", o.reference)
+			}
+			pending--
+			if o.flags&orderTrails == 0 {
+				continue
+			}
+			if w.moves[i][side].Find(moving(side, c), o.reference) != slot {
+				return fmt.Errorf("engine: stop %d does not move where it should", o.reference)
+			}
+			moves--
+		}
+	}
+	if pending != 0 || moves != 0 || w.leads != [3]lead{} {
+		return fmt.Errorf("engine: instrument %d: stops too many: %d are due, %d move; or some lag: %v", index, pending, moves, w.leads)
+	}
+	return nil
+}
+
+// auditTops checks that a top order is the first at the best displayed price (rule 10.2).
+func (e *Engine) auditTops(index uint16, in *instrument) error {
+	for side, slot := range in.top {
+		if slot == 0 {
+			continue
+		}
+		if best := in.book.First(book.Side(side), book.Displayed); !in.tops || best == 0 || in.book.Head(best) != slot {
+			return fmt.Errorf("engine: instrument %d: order %d is no top order", index, e.at(slot).reference)
+		}
+	}
+	return nil
+}
+
+// auditSlices checks what icebergs count beside themselves (rule 2.6), and that no instrument waits to settle.
+func (e *Engine) auditSlices() error {
+	sum := uint32(0)
+	for u := range e.users {
+		for slot := e.users[u].first; slot != 0; slot = e.at(slot).next {
+			if o := e.at(slot); o.flags&orderIceberg != 0 {
+				sum += e.cold[slot].slices
+			}
+		}
+	}
+	if sum != e.slices {
+		return fmt.Errorf("engine: icebergs count %d slices, a recount gives %d", e.slices, sum)
+	}
+	for i := range e.instruments {
+		if e.instruments[i].unsettled {
+			return fmt.Errorf("engine: instrument %d waits to settle", i)
+		}
+	}
+	return nil
+}
+
+// auditTimes checks that the agenda has every order that expires at its time, nothing else, and nothing that is past while a day
+// is open (rule 2.2).
+func (e *Engine) auditTimes() error {
+	n := 0
+	for u := range e.users {
+		for slot := e.users[u].first; slot != 0; slot = e.at(slot).next {
+			o := e.at(slot)
+			if o.flags&orderExpires == 0 {
+				continue
+			}
+			if at := e.cold[slot].expire; e.expiries.Find(at, o.reference) != slot || at < e.due || e.open && at <= e.time {
+				return fmt.Errorf("engine: order %d should expire at %d; it is %d, and the next is due at %d", o.reference, at, e.time, e.due)
+			}
+			n++
+		}
+	}
+	if n != e.expiries.Len() {
+		return fmt.Errorf("engine: %d orders are due to expire, a recount gives %d", e.expiries.Len(), n)
+	}
+	return nil
+}
+
+// auditBusts checks the busted matches of the day and their part of the hash.
+func (e *Engine) auditBusts() error {
+	before := e.dayMatch
+	for _, m := range e.busted {
+		if m <= before || m > e.match {
+			return fmt.Errorf("engine: match %d is busted, behind %d of %d", m, before, e.match)
+		}
+		before = m
+	}
+	if !e.bustsCounted() {
+		return fmt.Errorf("engine: the busted matches are not in the hash as they are")
+	}
+	return nil
+}
+
+// bustsCounted says whether bustTerm is what the busted matches and the day make of it.
+func (e *Engine) bustsCounted() bool {
+	rest := e.bustTerm
+	for _, m := range e.busted {
+		rest -= mum(m^k0, k4)
+	}
+	return rest == dayTerm(e.dayMatch) || rest == 0 && e.dayMatch == 0 // before the first day
+}
+
+// auditNames checks that the tables have as many names as there are orders, each of which auditUser has found.
+func (e *Engine) auditNames() error {
+	t := &e.refs
+	names, rest := 0, 0
+	for i := range t.places {
+		if t.places[i] != 0 {
+			names++
+		}
+		if t.rest[i] != 0 {
+			rest++
+		}
+	}
+	if names+rest != e.orders.Live() || rest != t.used {
+		return fmt.Errorf("engine: %d and %d (counted as %d) orders have names, %d are live", names, rest, t.used, e.orders.Live())
+	}
+	return nil
 }
 
 // auditUser checks one user's list: linked both ways, in order of reference, every order under its name.

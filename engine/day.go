@@ -45,7 +45,7 @@ func (e *Engine) openDay(d *Day) {
 			clear(u.last)
 		}
 		e.busted, e.dayMatch = e.busted[:0], e.match
-		e.bustTerm = mum(e.dayMatch^k3, k1) // of the trades that are of another day
+		e.bustTerm = dayTerm(e.dayMatch)
 	}
 	e.systemAll('S')
 	if fresh {
@@ -59,6 +59,9 @@ func (e *Engine) openDay(d *Day) {
 		e.expire()
 	}
 }
+
+// dayTerm is the part of bustTerm that says which trades are of another day.
+func dayTerm(match uint64) uint64 { return mum(match^k3, k1) }
 
 // carry tells every live order under its new name: channel 255, numbered from 1 in order of reference (rule 11.6). The
 // priority numbers in the weights are given anew in the order of the queues: places do not change, and names are in weights.
@@ -215,6 +218,7 @@ func (e *Engine) rebuild(in *instrument, d *Instrument) {
 	for _, s := range all {
 		in.book.Remove(s.slot)
 	}
+	in.book.Discard()
 	in.book = book.New(book.Config{Orders: e.orders, MaxPrice: book.Price(d.MaxPrice / d.Tick)})
 	in.setTick(d.Tick)
 	for _, s := range all {

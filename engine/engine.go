@@ -88,6 +88,7 @@ type Engine struct {
 	settling  bool               // what enters now was set going by another order
 
 	symbols     symbolTable
+	accounts    symbolTable // by name
 	rules       Rules
 	definitions uint64 // hash of rules and instruments
 	salt        uint64
@@ -160,6 +161,7 @@ func New() *Engine {
 		instruments: make([]instrument, 1),
 		users:       make([]user, 1),
 		symbols:     newSymbolTable(),
+		accounts:    newSymbolTable(),
 	}
 }
 

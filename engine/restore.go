@@ -125,6 +125,9 @@ func (r *restore) venue() {
 			have++
 		}
 	}
+	if r.err == nil && !e.bustsCounted() {
+		r.bad("the busted matches are not in the hash as they are")
+	}
 	r.tops, r.sleeps = make([][2]uint64, 1), make([]*restWatch, 1)
 }
 
@@ -136,6 +139,11 @@ func (r *restore) account() {
 		return
 	}
 	index := uint16(len(e.users))
+	if e.accounts.get(def.key()) != 0 {
+		r.bad("account %q twice", def.Name)
+		return
+	}
+	e.accounts.put(def.key(), index)
 	e.users = append(e.users, user{
 		last: make([]uint32, channels), last0: a.last0, sent: a.sent, paid: a.paid, disabled: a.disabled != 0, base: e.refs.base(index),
 	})
@@ -312,6 +320,8 @@ func (r *restore) judgeCold(c *orderCell, k *cold) string {
 	const far = 1 << 40 // beyond every price
 	_, onTick := in.ticks(k.limit)
 	switch {
+	case has(orderExpires) && r.e.open && k.expire <= r.e.time:
+		return "it should have expired"
 	case has(orderIceberg) && (k.floor == 0 || k.random >= k.floor):
 		return "slices of nothing"
 	case has(orderIceberg) && moreSlices(c, k) > uint64(k.slices):
@@ -367,8 +377,14 @@ func (r *restore) link() {
 		}
 	}
 	slices.SortFunc(r.moving, e.byEntry)
+	entry := uint64(0)
 	for _, slot := range r.moving {
 		o := e.at(slot)
+		if e.cold[slot].entry <= entry {
+			r.bad("order %d entered with another", o.reference)
+			return
+		}
+		entry = e.cold[slot].entry
 		in := &e.instruments[o.instrument]
 		if in.watch == nil {
 			r.bad("order %d moves by itself where nothing ever did", o.reference)
@@ -403,7 +419,7 @@ func (r *restore) market(index uint16) {
 			return
 		}
 		slot := r.all[i].slot
-		if o := e.at(slot); o.instrument != index || bookSide(o.side) != book.Side(side) || !e.orders.Queued(slot) {
+		if o := e.at(slot); o.instrument != index || in.book.Head(in.book.First(book.Side(side), book.Displayed)) != slot {
 			r.bad("instrument %d has a top order %d that stands elsewhere", index, reference)
 			return
 		}

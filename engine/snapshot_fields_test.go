@@ -17,7 +17,7 @@ func TestSnapshotFields(t *testing.T) {
 		{
 			Engine{},
 			"seq time reference match priority fillCount users instruments rules definitions day open gate epoch mode dayMatch busted bustTerm",
-			"due slices closed plain orders first names cold refs expiries triggers symbols hashes salt",
+			"due slices closed plain orders first names cold refs expiries triggers symbols accounts hashes salt",
 			"turn out plan unsettled stopQueue scratch settling throttled soon", // throttled is a figure for people
 		},
 		{

@@ -1,6 +1,6 @@
 package engine
 
-// symbolTable maps symbols to instrument indices: open addressing at no more than half load, grown off the hot path.
+// symbolTable maps symbols to instrument indices, or names to those of accounts: open addressing at no more than half load, grown off the hot path.
 type symbolTable struct {
 	symbols []uint64
 	indices []uint16

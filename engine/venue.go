@@ -189,18 +189,19 @@ func (e *Engine) setPlain() {
 
 // setUser adds an account, or changes the one of that name.
 func (e *Engine) setUser(d *User) {
-	for i := 1; i < len(e.users); i++ {
-		if u := &e.users[i]; u.def.Name == d.Name {
-			u.define(d)
-			e.touchUser(u, uint16(i))
-			return
-		}
+	key := d.key()
+	if index := e.accounts.get(key); index != 0 {
+		u := &e.users[index]
+		u.define(d)
+		e.touchUser(u, index)
+		return
 	}
 	if len(e.users) > int(min(e.rules.MaxUsers, MaxUsers)) {
 		return
 	}
 	e.users = append(e.users, user{last: make([]uint32, channels)})
 	index := uint16(len(e.users) - 1)
+	e.accounts.put(key, index)
 	u := &e.users[index]
 	u.base = e.refs.base(index)
 	u.define(d)
@@ -208,6 +209,12 @@ func (e *Engine) setUser(d *User) {
 	if e.open {
 		e.system(index, 'S')
 	}
+}
+
+// key is the name of an account as symbolTable has it.
+func (d *User) key() (key [8]byte) {
+	copy(key[:], d.Name[:])
+	return key
 }
 
 // system tells a user a System Event.
