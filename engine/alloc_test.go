@@ -26,13 +26,20 @@ func TestNoAllocationsOfAnyOrder(t *testing.T) {
 				apply(&c)
 			}
 			flow := twin.NewFlow(1, mix)
+			next := func() engine.Command {
+				for {
+					if c := flow.Next(); c.Kind != engine.KindInstrument { // an instrument that changes gets another book
+						return c
+					}
+				}
+			}
 			for range warm {
-				c := flow.Next()
+				c := next()
 				apply(&c)
 			}
 			list := make([]engine.Command, 0, 2*measured)
 			for len(list) < cap(list) {
-				list = append(list, flow.Next())
+				list = append(list, next())
 			}
 			// Over many commands at once: the average over single ones would be rounded down.
 			if n := testing.AllocsPerRun(1, func() {

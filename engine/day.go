@@ -182,7 +182,8 @@ func sameScales(a, b *Instrument) bool {
 }
 
 // fits says whether a live order may stand under the definition to come: its price, and every price that it waits for or
-// follows, is on the tick and within the maximum. What is priced in other units never is.
+// follows, is on the tick and within the maximum. A stop that trails is where prints and quotes have led it, off the tick
+// and beyond prices too: of that only the offset counts. What is priced in other units never fits.
 func (e *Engine) fits(in *instrument, o *order, slot book.Slot) bool {
 	d := &in.next.def
 	good := func(price uint64) bool { return price >= MarketPrice || price%d.Tick == 0 && price <= d.MaxPrice }
@@ -196,7 +197,10 @@ func (e *Engine) fits(in *instrument, o *order, slot book.Slot) bool {
 	if o.flags&(orderPeg|orderMid|orderPending) != 0 && (!good(c.limit) || c.offset%tick != 0) {
 		return false
 	}
-	return o.flags&orderPending == 0 || c.stop%tick == 0 && c.stop <= int64(d.MaxPrice) && c.trail%tick == 0
+	if o.flags&orderTrails != 0 {
+		return c.trail%tick == 0
+	}
+	return o.flags&orderPending == 0 || c.stop%tick == 0 && c.stop <= int64(d.MaxPrice)
 }
 
 // rebuild moves the orders of an instrument into a book of another tick or maximum price. Each keeps its place.

@@ -56,7 +56,6 @@ func TestEveryRuleHasAScenario(t *testing.T) {
 		"9.6":  {"../feed/feed_test.go", "TestOrderOfMessages"}, // the feed
 		"11.2": {"../core/day_test.go", "TestRollTimes"},        // the clock
 		"11.4": {"e2e_days_test.go", "TestEndOfDayByHand"},      // logins
-		"12.3": {"../engine/day_test.go", "TestInstrumentChangesBetweenDays"},
 	}
 	for rule, test := range tested {
 		if text, err := os.ReadFile(test[0]); err != nil || !strings.Contains(string(text), "func "+test[1]+"(") {

@@ -10,8 +10,8 @@ import (
 )
 
 // TestTwinHash holds that equal histories give equal hashes, and that what the state hash is made of is in it: each story
-// differs from the first in one thing. What orders carry beside their place, owner and size (sell letter, time in force,
-// expiry, group, ClOrdID) has no part in the hash.
+// differs from the first in one thing. What only messages repeat (ClOrdID, capacity), what a chain has used, names of accounts, lots
+// and decimals have no part in it.
 func TestTwinHash(t *testing.T) {
 	list := slices.Collect(flowOf(everything(t), *twinSeed, 3_000))
 	first, again := hashes(list), hashes(list)
@@ -83,6 +83,8 @@ func hashStories() map[string]string {
 		"1: account FRMB", "1: account FRMA selfmatch=O", "1: account FRMA selfmatch=W", "1: account FRMA level=firm",
 		"1: account FRMA level=group", "1: account FRMA group=7", "1: account FRMA ondrop=1")
 	group(order+"\ncloseday", "openday SESSION1 secret=", "1", "2")
+	group(order+"\ncloseday", "instrument AAPL", "", " tick=50", " maxqty=10", " maxprice=100000",
+		" policy=1", " policy=1 top=10", " pegs=7")
 	return stories
 }
 

@@ -38,7 +38,7 @@ func TestTwin(t *testing.T) {
 			rerun := fmt.Sprintf("go test ./tests -run 'TestTwin$' -mix %s -seed %d -commands %d", mix.Name, *twinSeed, n)
 			t.Log("again with:", rerun)
 			w := twin.New()
-			if at, fault := compare(w, flowOf(mix, *twinSeed, n)); fault != nil {
+			if at, fault := compare(w, complete(w, mix, *twinSeed, n)); fault != nil {
 				setup := len(twin.Setup(maxOrders))
 				list := slices.Collect(flowOf(mix, *twinSeed, at+1-setup))
 				t.Fatalf("command %d: %v\nagain with: %s\nshortest list found (line 1 follows the setup):\n%s",

@@ -9,7 +9,7 @@ func (t *Twin) order(d *details) (*order, uint16) {
 		tif: d.tif, display: d.display, cross: d.cross, group: d.ext.Group, exempt: d.exempt,
 		reserve: reserve{floor: int64(d.ext.MaxFloor), random: int64(d.ext.Random)},
 		peg:     peg{follows: d.follows(), offset: int64(d.ext.PegOffset)},
-		prevent: prevent{letter: d.account.SelfMatch, grouped: d.given(engine.Tag30AIQGroup), letters: d.ext.AIQGroup},
+		prevent: prevent{letter: d.account.SelfMatch, grouped: d.given(engine.Tag30AIQGroup) && d.ext.AIQGroup != [2]byte{}, letters: d.ext.AIQGroup},
 	}
 	o.extra = o.slices(o.leaves)
 	o.toLimit = d.toLimit() || d.original != nil && d.original.toLimit && !d.given(engine.Tag6PriceType)

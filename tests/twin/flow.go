@@ -21,6 +21,7 @@ type Flow struct {
 	halted  uint16 // an instrument, 0 none
 	session string
 	days    int
+	drill   []engine.Command // what comes first
 }
 
 // name is how an owner calls an order.
@@ -32,11 +33,20 @@ type name struct {
 
 // NewFlow returns the flow of a seed and a mix.
 func NewFlow(seed uint64, mix Mix) *Flow {
-	return &Flow{rng: rand.New(rand.NewPCG(seed, 0)), mix: mix, now: opening, last: map[name]uint32{}, session: "SESSION1"}
+	f := &Flow{rng: rand.New(rand.NewPCG(seed, 0)), mix: mix, now: opening, last: map[name]uint32{}, session: "SESSION1"}
+	if mix.operator > 0 {
+		f.bustDrill()
+	}
+	return f
 }
 
 // Next returns the next command, without Seq.
 func (f *Flow) Next() engine.Command {
+	if len(f.drill) > 0 {
+		cmd := f.drill[0]
+		f.drill = f.drill[1:]
+		return cmd
+	}
 	if f.one(2) {
 		f.now += f.rng.Uint64N(second / 5)
 	}

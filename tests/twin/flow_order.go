@@ -44,6 +44,9 @@ func (f *Flow) replace(cmd *engine.Command) {
 func (f *Flow) order(cmd *engine.Command, qty uint32, instrument uint16) {
 	p := placesOf(cmd)
 	*p.tif = "00000000033346601"[f.rng.IntN(17)]
+	if f.odds(f.mix.days) {
+		*p.tif = '1'
+	}
 	*p.display = "YYYYYYYNNA"[f.rng.IntN(10)]
 	copy(p.clOrdID[:], fmt.Sprintf("%-14d", f.rng.IntN(1000)))
 	if f.one(300) {

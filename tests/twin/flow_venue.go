@@ -57,6 +57,8 @@ func (f *Flow) account(cmd *engine.Command, user uint16) {
 func (f *Flow) reopen(cmd *engine.Command) {
 	cmd.User, cmd.Idx = 0, 0
 	switch {
+	case f.closed && f.odds(f.mix.days):
+		f.redefine(cmd)
 	case f.closed:
 		f.closed = false
 		cmd.Kind = engine.KindDay
@@ -75,6 +77,46 @@ func (f *Flow) reopen(cmd *engine.Command) {
 	}
 }
 
+// redefine says what an instrument becomes with the next day: often what it was in Setup, else another in one thing or more.
+func (f *Flow) redefine(cmd *engine.Command) {
+	instrument := f.instrument()
+	define(cmd, symbolOf(instrument))
+	in, x := cmd.AsInstrument(), cmd.Terms()
+	if f.one(3) {
+		return
+	}
+	if f.one(3) {
+		in.Tick = max(1, in.Tick*[]uint64{1, 2, 4, 10}[f.rng.IntN(4)]/2)
+	}
+	if f.one(4) {
+		in.MaxPrice = f.near(instrument, 6)
+	}
+	if f.one(4) {
+		in.MaxQty = 20 + f.rng.Uint32N(100)
+	}
+	switch f.rng.IntN(20) {
+	case 0:
+		in.PriceDecimals = 3
+	case 1:
+		in.Lot = 10
+	case 2:
+		in.LotDecimals = 1
+	}
+	if f.one(3) {
+		in.Policy = uint8(f.rng.IntN(2))
+		x.FifoPercent, x.TopPercent, x.MinAlloc, x.TopMax = uint8(f.rng.IntN(3)*30), uint8(f.rng.IntN(3)*40), f.rng.Uint32N(3), f.rng.Uint32N(3)*10
+	}
+	if f.one(3) {
+		x.Collar, x.CollarBP = f.rng.Uint64N(2)*300, 0
+		x.MaxPegs, x.MaxStops, x.MaxSlices = f.rng.Uint32N(5), f.rng.Uint32N(5), f.rng.Uint32N(10)
+	}
+	if in.Policy == engine.PolicyTime {
+		x.FifoPercent, x.TopPercent, x.MinAlloc, x.TopMax = 0, 0, 0, 0
+	}
+	in.MaxPrice = max(in.Tick, in.MaxPrice-in.MaxPrice%in.Tick)
+	x.Reference = min(x.Reference, in.MaxPrice)
+}
+
 func (f *Flow) trading(cmd *engine.Command, instrument uint16, state uint8) {
 	cmd.Kind, cmd.Instrument = engine.KindTrading, instrument
 	cmd.Trading().State = state
@@ -86,6 +128,9 @@ func (f *Flow) operator(cmd *engine.Command) {
 	user := cmd.User
 	cmd.User, cmd.Idx = 0, 0
 	switch p := f.rng.IntN(20); {
+	case f.odds(f.mix.days), p == 19:
+		cmd.Kind, f.closed = engine.KindDay, true
+		cmd.Day().Event = 'E'
 	case p < 5:
 		f.halted = f.instrument()
 		f.trading(cmd, f.halted, 'H')
@@ -98,12 +143,28 @@ func (f *Flow) operator(cmd *engine.Command) {
 	case p < 18:
 		cmd.Kind, cmd.User = engine.KindDisconnect, user
 		cmd.Disconnect().Cause = engine.CauseClosed
-	case p < 19:
-		f.account(cmd, user)
 	default:
-		cmd.Kind, f.closed = engine.KindDay, true
-		cmd.Day().Event = 'E'
+		f.account(cmd, user)
 	}
+}
+
+// bustDrill begins the flow with a trade for each reason of a bust, and its bust. Later nobody but the venue knows which match
+// numbers are of the day.
+func (f *Flow) bustDrill() {
+	lines := []string{"1: enter 1 sell 4 AAPL 10.00"}
+	for i, reason := range "ECSX" {
+		n := i + 1
+		lines = append(lines, fmt.Sprintf("2: enter %d buy 1 AAPL 10.00 ioc", n), fmt.Sprintf("bust %d AAPL 1 10.00 %c maker=1/1/S taker=2/%d/B", n, reason, n))
+	}
+	notation := NewNotation()
+	for _, line := range lines {
+		cmd, _, err := notation.Command(line)
+		if err != nil {
+			panic(err)
+		}
+		f.drill = append(f.drill, cmd)
+	}
+	f.last[name{user: 1}], f.last[name{user: 2}] = 1, 4
 }
 
 // bust breaks a trade that there may have been; the same ones often enough.

@@ -220,7 +220,7 @@ func (h *Hostile) extend(c *engine.Command) {
 	x.StopPrice, x.PegOffset = h.price(c.Instrument), pick[int32](h, 0, 0, 0, 19_999_999, 1, -1, -1<<31, 1<<31-1)
 	x.TrailOffset, x.MinQty = pick[int32](h, 1, 2, 19_999_999, 0, -100, 1<<31-1, 2147483600), h.qty()
 	x.PriceType, x.AIQ, x.StopTrigger = pick[uint8](h, 'L', 'K', 'P', 'R', 'R', 'M', 'm'), pick[uint8](h, 'O', 'W', 'D', 'Y', 'B', 'N', 'o', 'd'), pick[uint8](h, 'L', 'B', 'A', 0)
-	x.AIQGroup = [2]byte{'A', pick[uint8](h, 'A', 'B')}
+	x.AIQGroup = pick(h, [2]byte{'A', 'A'}, [2]byte{'A', 'B'}, [2]byte{0, 0}, [2]byte{' ', ' '})
 	x.Expire = pick[uint64](h, 1, 5, 86_399, opening+1<<36, opening+1<<50, 1<<64-1)
 	switch c.Enter().TIF {
 	case '6':
@@ -247,7 +247,7 @@ func (h *Hostile) extend(c *engine.Command) {
 		c.Enter().Price = engine.MarketPrice
 	}
 	give(2, engine.Tag29AIQ)
-	give(8, engine.Tag30AIQGroup)
+	give(3, engine.Tag30AIQGroup)
 	give(8, engine.Tag24Group)
 	give(30, engine.Tag3MinQty)
 	give(60, engine.TagBroken)

@@ -12,6 +12,7 @@ type Mix struct {
 	prevention int
 	operator   int // one command in so many is an operator's
 	limits     int // one account that changes in so many gets limits
+	days       int // one order in so many is good till cancelled, one operator's command ends a day, one day an instrument changes
 }
 
 // Mixes returns all mixes.
@@ -27,6 +28,10 @@ func Mixes() []Mix {
 		{Name: "policies", symbols: []string{"PRORATA", "MIXED"}, icebergs: 5, minimums: 15, pegs: 15, prevention: 10},
 		{Name: "operator", symbols: []string{"AAPL", "COLLAR"}, operator: 12, stops: 6, pegs: 8, midpoints: 12, icebergs: 10},
 		{Name: "limits", symbols: []string{"AAPL", "COLLAR"}, limits: 1, stops: 4, icebergs: 12, pegs: 20},
+		{
+			Name: "days", symbols: []string{"AAPL", "TINY", "MIXED", "COLLAR"}, days: 2, operator: 50,
+			icebergs: 8, minimums: 12, pegs: 8, midpoints: 12, stops: 5,
+		},
 		{
 			Name: "everything", symbols: symbols()[1:],
 			icebergs: 8, minimums: 10, pegs: 8, midpoints: 10, stops: 6, prevention: 4, operator: 60, limits: 3,

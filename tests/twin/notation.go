@@ -26,6 +26,7 @@ import (
 //	restart SESSION2
 //	closeday
 //	openday SESSION2 secret=7
+//	instrument AAPL tick=500 maxqty=1000       what it becomes with the next day; wire units, what is not named as in Setup
 //	halt AAPL reason=T1
 //	resume AAPL
 //	bust 3 AAPL 100 10.00 E maker=1/7/B taker=2/1/S

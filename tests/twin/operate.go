@@ -34,12 +34,69 @@ func (t *Twin) operate(cmd *engine.Command) {
 	}
 }
 
+// defineInstrument adds an instrument, or says what a known one becomes when the next day begins (rule 12.3).
 func (t *Twin) defineInstrument(cmd *engine.Command) {
-	in := instrument{Instrument: *cmd.AsInstrument()}
+	d := definition{Instrument: *cmd.AsInstrument()}
 	if cmd.Flags&engine.FlagExtension != 0 {
-		in.terms = *cmd.Terms()
+		d.terms = *cmd.Terms()
 	}
-	t.instruments = append(t.instruments, in)
+	for i := range t.instruments[1:] {
+		if in := &t.instruments[i+1]; in.Symbol == d.Symbol {
+			if !t.today {
+				in.next = &d
+			}
+			return
+		}
+	}
+	t.instruments = append(t.instruments, instrument{definition: d})
+}
+
+// redefine changes instruments as they were told to since the day before ended. Carried orders that do not fit are cancelled
+// first, in order of reference (rule 12.3).
+func (t *Twin) redefine() {
+	for _, o := range t.inReference() {
+		if in := &t.instruments[o.instrument]; in.next != nil && !o.fits(in) {
+			t.see("does not fit its instrument")
+			t.decrement(o, o.leaves, 'Z')
+		}
+	}
+	for i := range t.instruments {
+		in := &t.instruments[i]
+		if in.next == nil {
+			continue
+		}
+		if !in.sameUnits(in.next) {
+			in.last = 0 // a price in units that are no more
+		}
+		if in.terms.TopPercent == 0 || in.next.terms.TopPercent == 0 { // nobody was looked at as the top order, or is
+			for _, o := range t.open {
+				o.top = o.top && int(o.instrument) != i
+			}
+		}
+		in.definition, in.next = *in.next, nil
+	}
+}
+
+func (d *definition) sameUnits(other *definition) bool {
+	return d.PriceDecimals == other.PriceDecimals && d.Lot == other.Lot && d.LotDecimals == other.LotDecimals
+}
+
+// fits says whether a carried order can stand in its instrument as that will be. A stop that trails stands wherever the market
+// has led it; its offset must be one that it could have come with.
+func (o *order) fits(in *instrument) bool {
+	tick := int64(in.next.Tick)
+	may := func(price uint64) bool { return market(price) || price <= in.next.MaxPrice && price%in.next.Tick == 0 }
+	switch {
+	case !in.sameUnits(in.next), !may(o.price):
+		return false
+	case o.follows != 0 && !o.midpoint():
+		return may(o.limit) && o.offset%tick == 0
+	case o.pending && o.trail != 0:
+		return o.trail%tick == 0
+	case o.pending:
+		return may(uint64(o.at))
+	}
+	return true
 }
 
 // defineUser adds an account, or changes one whose name is known. A new one joins the day that is open.
@@ -75,6 +132,7 @@ func (t *Twin) day(d *engine.Day) {
 	}
 	fresh := d.Session != t.session
 	t.session, t.secret = d.Session, d.Secret
+	defer t.redefine()
 	if !fresh {
 		t.systems('S')
 		return

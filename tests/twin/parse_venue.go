@@ -2,6 +2,7 @@ package twin
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"matcher/engine"
@@ -23,6 +24,8 @@ func (r *reader) venue(cmd *engine.Command) {
 		cmd.Restart().Session = padded10(r.next())
 	case "closeday", "openday":
 		r.day(cmd, w == "openday")
+	case "instrument":
+		r.instrument(cmd)
 	case "halt", "resume":
 		r.trading(cmd, w == "halt")
 	case "bust":
@@ -41,6 +44,52 @@ func (r *reader) day(cmd *engine.Command, opens bool) {
 		d.Event, d.Midnight, d.Session = 'S', midnight, padded10(r.next())
 		d.Secret = r.number(r.value("secret"))
 	}
+}
+
+// instrument reads what an instrument of Setup becomes: what is not named is as there.
+func (r *reader) instrument(cmd *engine.Command) {
+	symbol := r.next()
+	if InstrumentOf(symbol) == 0 {
+		r.fail(fmt.Errorf("%q is no instrument", symbol))
+		return
+	}
+	words := define(cmd, symbol)
+	for len(r.words) > 0 && r.err == nil {
+		name, value, _ := strings.Cut(r.next(), "=")
+		i := slices.IndexFunc(words, func(w definitionWord) bool { return w.name == name })
+		if i < 0 {
+			r.fail(fmt.Errorf("%q is nothing of an instrument", name))
+			return
+		}
+		words[i].set(r.number(value))
+	}
+}
+
+// definitionWord is one number of an instrument's definition.
+type definitionWord struct {
+	name string
+	get  func() uint64
+	set  func(uint64)
+}
+
+// define makes a command that defines an instrument as Setup does, and returns its numbers.
+func define(cmd *engine.Command, symbol string) []definitionWord {
+	cmd.Kind = engine.KindInstrument
+	instrumentCell(cmd, symbol)
+	cmd.Flags |= engine.FlagExtension
+	in, x := cmd.AsInstrument(), cmd.Terms()
+	x.Kind = engine.KindExtension
+	return []definitionWord{
+		wordOf("tick", &in.Tick), wordOf("lot", &in.Lot), wordOf("maxqty", &in.MaxQty), wordOf("decimals", &in.PriceDecimals),
+		wordOf("lotdecimals", &in.LotDecimals), wordOf("policy", &in.Policy), wordOf("maxprice", &in.MaxPrice),
+		wordOf("fifo", &x.FifoPercent), wordOf("top", &x.TopPercent), wordOf("minalloc", &x.MinAlloc), wordOf("topmax", &x.TopMax),
+		wordOf("slices", &x.MaxSlices), wordOf("collar", &x.Collar), wordOf("collarbp", &x.CollarBP), wordOf("pegs", &x.MaxPegs),
+		wordOf("stops", &x.MaxStops), wordOf("reference", &x.Reference),
+	}
+}
+
+func wordOf[T uint8 | uint32 | uint64](name string, p *T) definitionWord {
+	return definitionWord{name, func() uint64 { return uint64(*p) }, func(n uint64) { *p = T(n) }}
 }
 
 func (r *reader) trading(cmd *engine.Command, halts bool) {

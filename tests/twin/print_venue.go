@@ -26,6 +26,8 @@ func venueText(cmd *engine.Command) string {
 			return fmt.Sprintf("openday %s secret=%d", text(d.Session[:]), d.Secret)
 		}
 		return "closeday"
+	case engine.KindInstrument:
+		return instrumentText(cmd)
 	case engine.KindTrading:
 		verb := "resume "
 		if cmd.Trading().State == 'H' {
@@ -40,6 +42,22 @@ func venueText(cmd *engine.Command) string {
 		return "cancelfor" + cancelForText(cmd)
 	}
 	return fmt.Sprintf("# kind %d", cmd.Kind)
+}
+
+// instrumentText names what differs from Setup.
+func instrumentText(cmd *engine.Command) string {
+	symbol := text(cmd.AsInstrument().Symbol[:])
+	var usual engine.Command
+	was, s := define(&usual, symbol), "instrument "+symbol
+	is := *cmd
+	words := define(&is, symbol)
+	is = *cmd
+	for i, w := range words {
+		if w.get() != was[i].get() {
+			s += fmt.Sprintf(" %s=%d", w.name, w.get())
+		}
+	}
+	return s
 }
 
 func accountText(u *engine.User) string {

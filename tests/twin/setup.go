@@ -61,7 +61,7 @@ func Setup(maxOrders uint32) []engine.Command {
 	return cmds
 }
 
-// instrumentCell fills in the definition of an instrument.
+// instrumentCell fills in the definition that an instrument has in Setup.
 func instrumentCell(cmd *engine.Command, symbol string) {
 	in := cmd.AsInstrument()
 	in.Symbol = padded8(symbol)

@@ -68,14 +68,20 @@ func (a *account) charge(now uint64) bool {
 
 // instrument is what the venue knows of one, beside its orders. Prices are wire units, 0 none.
 type instrument struct {
-	engine.Instrument
-	terms   engine.Terms
+	definition
+	next    *definition // what it becomes with the next day
 	halted  bool
 	last    uint64 // of the last execution, whatever day it was
 	anchor  uint64 // the last as it stood before this command (rule 5.10)
 	bid     uint64 // best displayed prices of orders that are no pegs, when pegs were last looked at (rule 2.4)
 	ask     uint64
 	between uint64 // the midpoint when midpoint orders were last looked at
+}
+
+// definition is what an instrument is by its command.
+type definition struct {
+	engine.Instrument
+	terms engine.Terms
 }
 
 // order is one live order, or one that is being processed.
@@ -142,7 +148,7 @@ type stop struct {
 // prevent is what to do on meeting an order of the same owner.
 type prevent struct {
 	letter  uint8 // tag 29, or the account's default
-	grouped bool  // tag 30 was given
+	grouped bool  // tag 30 was given, and is not two zero bytes
 	letters [2]byte
 }
 
