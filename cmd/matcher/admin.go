@@ -278,4 +278,3 @@ func (w *deskAnswer) text(ask *deskRequest) string {
 func noTrade(dir string, match uint64) *fault {
 	return &fault{Code: "E2012", What: fmt.Sprintf("there is no trade %d", match), Fix: "matcher journal dump " + shellWord(dir) + " | grep ^fill"}
 }
-
