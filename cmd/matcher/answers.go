@@ -24,6 +24,12 @@ type answer struct {
 	Price     string `json:"price,omitempty"`
 	TIF       string `json:"tif,omitempty"`
 	Display   string `json:"display,omitempty"` // hidden; of what is shown nothing is said
+	Shown     string `json:"shown,omitempty"`   // at a time, of an iceberg
+	MinQty    string `json:"min_qty,omitempty"`
+	Stop      string `json:"stop,omitempty"`
+	Trail     string `json:"trail,omitempty"`
+	Peg       string `json:"peg,omitempty"`
+	PostOnly  string `json:"post_only,omitempty"`
 	Order     uint64 `json:"order,omitempty"`
 	Match     uint64 `json:"match,omitempty"`
 	Liquidity string `json:"liquidity,omitempty"`
@@ -49,6 +55,12 @@ func (a *answer) text() string {
 		{"price", a.Price},
 		{"tif", a.TIF},
 		{"display", a.Display},
+		{"shown", a.Shown},
+		{"min_qty", a.MinQty},
+		{"stop", a.Stop},
+		{"trail", a.Trail},
+		{"peg", a.Peg},
+		{"post_only", a.PostOnly},
 		{"order", a.Order},
 		{"match", a.Match},
 		{"liquidity", a.Liquidity},
@@ -161,12 +173,14 @@ func (as *answers) read(user string, message any) *answer {
 		a.Event, a.Ref, a.Side, a.Qty, a.Symbol = "accepted", m.UserRefNum, sideName(m.Side), quantityText(in, m.Quantity), trim(m.Symbol[:])
 		a.Price, a.TIF, a.Order, a.Time = priceText(in, m.Price), tifName(m.TimeInForce), m.OrderRef, m.Timestamp
 		a.Display = displayName(m.Display)
+		a.instructed(in, m.Appendage)
 	case *ouch.Replaced:
 		in := as.instrument(trim(m.Symbol[:]))
 		as.orders[order{user, m.UserRefNum}] = in
 		a.Event, a.Ref, a.Orig, a.Side, a.Qty, a.Symbol = "replaced", m.UserRefNum, m.OrigUserRefNum, sideName(m.Side), quantityText(in, m.Quantity), trim(m.Symbol[:])
 		a.Price, a.TIF, a.Order, a.Time = priceText(in, m.Price), tifName(m.TimeInForce), m.OrderRef, m.Timestamp
 		a.Display = displayName(m.Display)
+		a.instructed(in, m.Appendage)
 	case *ouch.Executed:
 		in := scale(m.UserRefNum)
 		a.Event, a.Ref, a.Qty, a.Price = "executed", m.UserRefNum, quantityText(in, m.Quantity), priceText(in, m.Price)
@@ -194,6 +208,29 @@ func (as *answers) read(user string, message any) *answer {
 		a.Event = strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", message), "*ouch."))
 	}
 	return a
+}
+
+// instructed repeats what an order was told beside its fixed fields, as the venue carries it out.
+func (a *answer) instructed(in *core.Instrument, appendage []byte) {
+	var o ouch.Options
+	_ = o.Decode(appendage) // what cannot be read is not told
+	if o.Present&ouch.Tag5MaxFloor != 0 {
+		a.Shown = quantityText(in, o.MaxFloor)
+	}
+	if o.Present&ouch.Tag3MinQty != 0 {
+		a.MinQty = quantityText(in, o.MinQty)
+	}
+	if o.Present&ouch.Tag128StopPrice != 0 {
+		a.Stop = priceText(in, o.StopPrice)
+	}
+	if o.Present&ouch.Tag131TrailOffset != 0 {
+		a.Trail = decimalText(uint64(max(o.TrailOffset, 0)), in.PriceDecimals)
+	}
+	a.Peg = map[byte]string{
+		ouch.PricePrimaryPeg: "primary", ouch.PriceMarketPeg: "market", ouch.PriceMidpointPeg: "midpoint", ouch.PriceMidpoint: "midpoint",
+		ouch.PriceMarketToLimit: "to-limit",
+	}[o.PriceType]
+	a.PostOnly = map[byte]string{ouch.PostOnly: "reject", ouch.PostOnlyReprice: "reprice"}[o.PostOnly]
 }
 
 // restated tells of a new slice of an iceberg, or of a stop that has been triggered.

@@ -174,7 +174,7 @@ func TestSendEveryInstruction(t *testing.T) {
 	}
 	bob := func(args ...string) string { return as(t, 0, r, "BOB", bobKey, append(args, "-c", file)...).stdout }
 
-	wants(t, alice(0, "sell", "100", "AAPL", "187.25", "--display", "30"), "accepted  ref=1 side=sell qty=100 ")
+	wants(t, alice(0, "sell", "100", "AAPL", "187.25", "--display", "30"), "accepted  ref=1 side=sell qty=100 symbol=AAPL price=187.2500 tif=day shown=30 order=")
 	wants(t, bob("buy", "40", "AAPL", "187.25", "--tif", "ioc"), "executed  ref=1 qty=30 ", "executed  ref=1 qty=10 ")
 	wants(t, alice(0, "cancel", "1"), "canceled  ref=1 qty=60 ")
 
@@ -185,18 +185,18 @@ func TestSendEveryInstruction(t *testing.T) {
 
 	wants(t, bob("buy", "10", "AAPL", "187.20"), "accepted  ref=2 ")
 	wants(t, bob("sell", "10", "AAPL", "187.30"), "accepted  ref=3 ")
-	wants(t, alice(0, "buy", "5", "AAPL", "market", "--peg", "primary"), "accepted  ref=4 side=buy qty=5 symbol=AAPL price=187.2000 ")
+	wants(t, alice(0, "buy", "5", "AAPL", "market", "--peg", "primary"), "accepted  ref=4 side=buy qty=5 symbol=AAPL price=187.2000 tif=day peg=primary order=")
 	wants(t, bob("buy", "10", "AAPL", "187.21"), "accepted  ref=4 ")
 	wants(t, alice(0, "cancel", "4"), "canceled  ref=4 qty=5 ")
-	wants(t, alice(0, "buy", "5", "AAPL", "187.26", "--peg", "midpoint"), "accepted  ref=5 side=buy qty=5 symbol=AAPL price=187.2600 tif=day display=hidden ")
+	wants(t, alice(0, "buy", "5", "AAPL", "187.26", "--peg", "midpoint"), "accepted  ref=5 side=buy qty=5 symbol=AAPL price=187.2600 tif=day display=hidden peg=midpoint order=")
 
-	wants(t, alice(0, "sell", "5", "AAPL", "market", "--stop", "187.10"), "accepted  ref=6 ")
-	wants(t, alice(0, "sell", "5", "AAPL", "market", "--trail", "0.50", "--trigger", "bid"), "accepted  ref=7 ")
+	wants(t, alice(0, "sell", "5", "AAPL", "market", "--stop", "187.10"), "accepted  ref=6 side=sell qty=5 symbol=AAPL price=market tif=day stop=187.1000 order=")
+	wants(t, alice(0, "sell", "5", "AAPL", "market", "--trail", "0.50", "--trigger", "bid"), "accepted  ref=7 side=sell qty=5 symbol=AAPL price=market tif=day trail=0.5000 order=")
 	wants(t, alice(exitRefused, "sell", "5", "AAPL", "market", "--stop", "187.30"), "rejected  ref=8 reason=0x1D (invalid price)\n")
 	wants(t, alice(0, "buy", "5", "AAPL", "187.30", "--all-or-none", "--expire", "1h"), "accepted  ref=9 ", "executed  ref=9 qty=5 price=187.3000 ")
 	wants(t, alice(0, "buy", "5", "AAPL", "187.30", "--post-only"), "canceled  ref=10 qty=5 reason=post-only would have traded\n")
-	wants(t, alice(0, "buy", "5", "AAPL", "187.30", "--post-only=reprice"), "accepted  ref=11 side=buy qty=5 symbol=AAPL price=187.2900 ")
-	wants(t, alice(0, "sell", "5", "AAPL", "187.40", "--all-or-none"), "accepted  ref=12 side=sell qty=5 symbol=AAPL price=187.4000 tif=day display=hidden ")
+	wants(t, alice(0, "buy", "5", "AAPL", "187.30", "--post-only=reprice"), "accepted  ref=11 side=buy qty=5 symbol=AAPL price=187.2900 tif=day post_only=reprice order=")
+	wants(t, alice(0, "sell", "5", "AAPL", "187.40", "--all-or-none"), "accepted  ref=12 side=sell qty=5 symbol=AAPL price=187.4000 tif=day display=hidden min_qty=5 order=")
 	if left := r.stop(); left.code != 0 {
 		t.Error(left)
 	}
