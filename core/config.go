@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"matcher/engine"
+	"matcher/gateway"
 	"matcher/ring"
 )
 
@@ -58,7 +59,8 @@ type Config struct {
 	MaxOrders    uint32 // live orders, all instruments
 	MaxUsers     uint32
 	MaxSessions  int    // connections at once
-	StreamMemory uint64 // bytes for the day's outbound streams, all users
+	StreamMemory uint64 // bytes for the outbound streams of all users since the last snapshot
+	Chunk        uint64 // unit in which streams take it, 8 KiB or more; 0: 64 KiB
 	Prefault     uint64 // so many of them are put in place before the venue opens; the rest is touched as it is used
 
 	Feed Feed
@@ -142,6 +144,8 @@ func (c *Config) Check() error {
 		return fmt.Errorf("%w: a segment of %d bytes; it must be a multiple of %d, at least %d", ErrConfig, c.Segment, page, 4*c.block())
 	case c.Ahead > maxAhead*uint64(c.Segment):
 		return fmt.Errorf("%w: %d bytes of the journal ahead; at most %d segments are", ErrConfig, c.Ahead, maxAhead)
+	case c.Chunk != 0 && c.Chunk < 8<<10:
+		return fmt.Errorf("%w: stream memory in chunks of %d bytes", ErrConfig, c.Chunk)
 	case c.MaxSessions < 1 || c.MaxSessions > 1<<20:
 		return fmt.Errorf("%w: %d sessions", ErrConfig, c.MaxSessions)
 	case c.MaxOrders < 1 || c.MaxOrders > engine.MaxOrders || c.MaxUsers < 1 || c.MaxUsers > engine.MaxUsers:
@@ -182,7 +186,7 @@ func (c *Config) Check() error {
 	if err := c.Roll.check(); err != nil {
 		return err
 	}
-	s := sizes{orders: uint64(c.MaxOrders), users: uint64(c.MaxUsers)}
+	s := sizes{chunk: c.chunk(), orders: uint64(c.MaxOrders), users: uint64(c.MaxUsers)}
 	for i := range c.Instruments {
 		s.add(&c.Instruments[i])
 	}
@@ -201,6 +205,13 @@ func (c *Config) block() uint64 {
 		return slotSize
 	}
 	return c.Block
+}
+
+func (c *Config) chunk() uint64 {
+	if c.Chunk == 0 {
+		return gateway.ChunkSize
+	}
+	return c.Chunk
 }
 
 // definition returns the command that defines an instrument. One without terms has no second cell.

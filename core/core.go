@@ -10,7 +10,7 @@
 //	config.go   what a server needs to know
 //	recover.go  the journal as found, and what a start adds to it
 //	retell.go   what users were sent, written again beside the execution of the journal
-//	past.go     starting from a snapshot; what users were sent before it
+//	past.go     starting from a snapshot; what users were sent before one
 //	reserves.go how much memory the answers of one command may take
 //	loop.go     one turn, on one screen; commands
 //	commit.go   from a closed block to released answers
@@ -61,6 +61,7 @@ type Server struct {
 	err     error
 
 	progress atomic.Uint64 // see Progress
+	scarce   atomic.Bool   // see Scarce
 
 	asking  sync.Mutex  // one operator at a time
 	answers chan Answer // to the one that asks
@@ -99,7 +100,7 @@ func (p *pipe) close() {
 // (*Divergence), which it wraps.
 var (
 	ErrConfig = errors.New("core: configuration")            // what the journal says and the configuration says do not agree
-	ErrMemory = errors.New("core: not enough stream memory") // the day's streams do not fit
+	ErrMemory = errors.New("core: not enough stream memory") // the streams since the last snapshot do not fit
 	ErrFeed   = errors.New("core: feed")                     // a destination that nothing can be sent to; wraps the error number
 	ErrListen = errors.New("core: listen")                   // wraps the error number, EADDRINUSE for a port in use
 )
@@ -130,6 +131,13 @@ func (s *Server) Refused() error { return s.refused }
 
 // Progress returns the seq of the last command that was handed to the journal, for whoever looks now and then.
 func (s *Server) Progress() uint64 { return s.progress.Load() }
+
+// Scarce says whether less than half of the stream memory is free, for whoever looks now and then: a snapshot would free some.
+func (s *Server) Scarce() bool { return s.scarce.Load() }
+
+// Snapshotted says that a snapshot was taken beside the server. What users were sent before it is read from there from now on, and
+// its memory is given back. It may be called from any goroutine.
+func (s *Server) Snapshotted() { s.pipe.post(&[messageSize]byte{messageSnapshot}) }
 
 // Run waits until the server has stopped and returns what it leaves behind. The error says why it stopped by itself.
 func (s *Server) Run() (Result, error) {
@@ -168,7 +176,7 @@ var errPanicked = errors.New("core: the venue's thread panicked")
 // the helper's work.
 func (s *Server) open(cfg *Config, byHand bool) (_ *loop, err error) {
 	world := s.pipe.world
-	l := &loop{cfg: cfg, world: world, progress: &s.progress, conns: newConns(cfg.MaxSessions)}
+	l := &loop{cfg: cfg, world: world, progress: &s.progress, scarce: &s.scarce, conns: newConns(cfg.MaxSessions)}
 	l.desk.answers = s.answers
 	l.files = files{dir: cfg.Journal, current: noFile, pipe: -1, slotSize: cfg.block()}
 	l.conns.listener = -1
@@ -205,7 +213,7 @@ func (s *Server) open(cfg *Config, byHand bool) (_ *loop, err error) {
 	}
 	l.files.pipe, s.pipe.fd = int32(r), w
 	l.files.helper = newHelper(world, cfg, s.pipe.post, byHand)
-	l.past.start(cfg.MaxSessions, s.pipe.post, byHand)
+	l.past.start(world.Journal(cfg.Journal), cfg.MaxSessions, s.pipe.post, byHand)
 	l.listenPipe()
 	// Only now: a start that is refused leaves every file as it was.
 	if l.reached, err = openDurable(world, cfg.Journal); err != nil {
@@ -283,7 +291,7 @@ func (l *loop) build(cfg *Config) (*found, error) {
 	f, err := l.recovered(cfg, gateway.Config{
 		Secret: cfg.Secret, Connections: cfg.MaxSessions,
 		Control: arena[controlOff:][:control], ControlOff: controlOff,
-		Streams: arena[streamsOff:][:streams], StreamsOff: streamsOff, PastOff: pastOff,
+		Streams: arena[streamsOff:][:streams], StreamsOff: streamsOff, Chunk: cfg.Chunk, PastOff: pastOff,
 		LoginTimeout: uint64(cfg.LoginTimeout), ClientTimeout: uint64(cfg.ClientTimeout), Heartbeat: uint64(cfg.Heartbeat),
 		Stall: uint64(cfg.StallTimeout), Behind: cfg.MaxBehind,
 		Allow: cfg.Allow, PerSource: cfg.MaxPerSource, WrongLogins: cfg.WrongLogins,

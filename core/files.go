@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"syscall"
 
+	"matcher/gateway"
 	"matcher/journal"
 	"matcher/ring"
 )
@@ -112,8 +113,10 @@ const (
 	messageStop uint8 = iota
 	messageSpare
 	messageNoSpare
-	messageRequest // of an operator; the messages behind it are the cells of its command
-	messagePast    // earlier messages for a client are in its memory
+	messageRequest   // of an operator; the messages behind it are the cells of its command
+	messagePast      // earlier messages for a client are in its memory
+	messageSnapshot  // one was taken
+	messageElsewhere // it was looked at
 )
 
 func (l *loop) listenPipe() {
@@ -138,6 +141,10 @@ func (l *loop) message(res int32) {
 		l.desk.begin(m)
 	case messagePast:
 		l.fetched(m)
+	case messageSnapshot:
+		l.past.waiting = append(l.past.waiting, gateway.Past{Conn: lookForNewer, From: uint64(l.engine.Accounts())})
+	case messageElsewhere:
+		l.elsewhere()
 	case messageStop:
 		l.asked = true
 	case messageSpare:

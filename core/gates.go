@@ -13,7 +13,7 @@ func (l *loop) short() bool {
 		return false
 	}
 	if !l.engine.Gated() {
-		l.log("warning: the day's answers have filled stream_memory; order entry is closed, cancels are served")
+		l.log("warning: answers have filled stream_memory; order entry is closed, cancels are served")
 		l.gate(engine.GateMemory)
 	}
 	if left >= l.memory.cancels {
@@ -21,7 +21,7 @@ func (l *loop) short() bool {
 	}
 	if !l.usedUp {
 		l.usedUp = true
-		l.log("warning: stream_memory is used up: nothing is read any more; raise it and start again")
+		l.log("warning: stream_memory is used up: nothing is read until a snapshot frees some; without one raise it and start again")
 	}
 	l.blocked = true
 	return true
@@ -41,8 +41,9 @@ func (l *loop) ungate() {
 	l.apply(&l.cmd)
 }
 
-// space closes order entry while the disk has no room for another segment and this one is nearly full, and opens it again
-// when a segment could be prepared after all. Cancels are served from what is left, as long as it lasts.
+// space closes order entry while the disk has no room for another segment and this one is nearly full. It opens it again when a
+// segment could be prepared after all, or when a snapshot has freed stream memory. Cancels are served from what is left, as long
+// as it lasts.
 func (l *loop) space() {
 	f := &l.files
 	low := f.full && len(f.spares) == 0 && f.left(l) < f.current.size/4
@@ -57,6 +58,10 @@ func (l *loop) space() {
 	case !low && l.gatedBy == engine.GateDisk:
 		l.dry = false
 		l.log("there is space for the journal again; order entry is open")
+		l.ungate()
+	case l.gatedBy == engine.GateMemory && l.gateway.Free() >= l.memory.again:
+		l.usedUp = false
+		l.log("there is stream memory again; order entry is open")
 		l.ungate()
 	}
 }

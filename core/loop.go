@@ -52,6 +52,7 @@ type loop struct {
 	desk     desk
 	past     past
 	progress *atomic.Uint64
+	scarce   *atomic.Bool
 	passed   []error // why snapshots could not be used
 	feed     *public // nil: off
 	reached  Word    // tells readers of the journal how far they may go
@@ -437,6 +438,7 @@ func (l *loop) due() {
 		l.service = l.mono + serviceEvery
 		unread := l.blocked || !l.writer.Room() || !l.roomy() || l.ready() || len(l.conns.starved) != 0
 		l.gateway.Service(l.mono, serviceShare, unread)
+		l.scarce.Store(l.gateway.Free() < l.cfg.StreamMemory/2)
 		l.conns.service(l)
 		l.space()
 	}

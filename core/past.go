@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"sync/atomic"
 
 	"matcher/engine"
 	"matcher/gateway"
@@ -13,25 +14,39 @@ import (
 	"matcher/snapshot"
 )
 
-// past reads what users were sent before the snapshot that the venue was started from, on a goroutine of its own. A request
-// goes to it through a channel that has room for one of each connection; the packets come back in the connection's memory, and
-// the word that they are there through the pipe.
+// past reads what users were sent before the last snapshot, on a goroutine of its own. A request goes to it through a channel that
+// has room for one of each connection; the packets come back in the connection's memory, and the word that they are there through
+// the pipe.
+//
+// When a snapshot has been taken beside the venue, a request of no connection has the goroutine open it. From then on it answers from
+// there, and only behind that the gateway is told that memory of the streams may go. A snapshot knows no more than is durable, and
+// counts only if its place is one in this journal; whether it is of the session that the streams have now, the loop says, which
+// alone begins another.
 type past struct {
-	history *snapshot.History // nil: all of the day is in memory
+	files   fs.FS             // the journal's directory
+	history *snapshot.History // the goroutine's; nil: all of the day is in memory
 	memory  []byte            // PastSize of each connection
 	send    func(m *[messageSize]byte)
 	jobs    chan gateway.Past
 	done    chan struct{}
-	waiting []gateway.Past // the loop's: asked for by the gateway, not taken yet
+	found   atomic.Pointer[elsewhere]
+	waiting []gateway.Past // the loop's: asked for, not taken yet
 	logged  bool           // that something could not be read
 }
 
+// elsewhere is up to where the streams of a session are in files.
+type elsewhere struct {
+	session [10]byte
+	last    []uint64 // message, by user
+	err     error    // why no newer snapshot can be used
+}
+
+// lookForNewer is the connection of a request to look for a newer snapshot; From is the number of accounts.
+const lookForNewer = -1
+
 // start begins to read. byHand: the caller of Stepped.Prepare does.
-func (p *past) start(connections int, send func(m *[messageSize]byte), byHand bool) {
-	if p.history == nil {
-		return
-	}
-	p.send, p.jobs, p.done = send, make(chan gateway.Past, connections), make(chan struct{})
+func (p *past) start(files fs.FS, connections int, send func(m *[messageSize]byte), byHand bool) {
+	p.files, p.send, p.jobs, p.done = files, send, make(chan gateway.Past, connections+1), make(chan struct{})
 	if byHand {
 		close(p.done)
 	} else {
@@ -53,8 +68,53 @@ func (p *past) stop() {
 func (p *past) run() {
 	defer close(p.done)
 	for job := range p.jobs {
+		p.work(job)
+	}
+}
+
+func (p *past) work(job gateway.Past) {
+	if job.Conn == lookForNewer {
+		p.look(int(job.From))
+	} else {
 		p.read(job)
 	}
+}
+
+// look opens the newest snapshot and tells the loop how far its streams go.
+func (p *past) look(accounts int) {
+	h, passed := snapshot.NewestHistory(p.files)
+	if h == nil {
+		p.tell(&elsewhere{err: errors.Join(passed...)})
+		return
+	}
+	if p.history != nil && h.Seq() <= p.history.Seq() {
+		h.Close() // what there is goes as far
+		return
+	}
+	e := &elsewhere{session: h.Session(), last: make([]uint64, accounts+1)}
+	for user := 1; user <= accounts && e.err == nil; user++ {
+		e.last[user], e.err = h.Last(snapshot.Stream(user))
+	}
+	if e.err != nil {
+		h.Close()
+		p.tell(e)
+		return
+	}
+	if p.history != nil {
+		p.history.Close()
+	}
+	p.history = h
+	p.tell(e)
+}
+
+// tell leaves the loop what was found, and an error only if nothing lies there that it has not heard of.
+func (p *past) tell(e *elsewhere) {
+	if e.err == nil {
+		p.found.Store(e)
+	} else {
+		p.found.CompareAndSwap(nil, e)
+	}
+	p.send(&[messageSize]byte{messageElsewhere})
 }
 
 // read finds what was asked for and tells the loop.
@@ -77,9 +137,6 @@ func (p *past) read(job gateway.Past) {
 // fetch hands on what the gateway asks for.
 func (l *loop) fetch() {
 	p := &l.past
-	if p.history == nil {
-		return
-	}
 	p.waiting = l.gateway.Asks(p.waiting)
 	for len(p.waiting) != 0 {
 		select {
@@ -88,6 +145,21 @@ func (l *loop) fetch() {
 		default:
 			return // requests of sessions that are over fill it; it is being worked off
 		}
+	}
+}
+
+// elsewhere lets memory of the streams go that a snapshot holds too.
+func (l *loop) elsewhere() {
+	e := l.past.found.Swap(nil)
+	if e == nil {
+		return // it was heard of with the one before
+	}
+	if e.err != nil {
+		l.log(fmt.Sprintf("warning: memory of the streams is not given back: %v", e.err))
+		return
+	}
+	if day, _ := l.engine.Today(); day.Session == e.session {
+		l.gateway.Elsewhere(e.last)
 	}
 }
 

@@ -169,7 +169,7 @@ func (l *loop) plan(cfg *Config) error {
 				limits.MaxOrders, limits.MaxUsers))
 		}
 	}
-	s := sizes{orders: orders, users: users}
+	s := sizes{chunk: cfg.chunk(), orders: orders, users: users}
 	l.clock()
 	l.time = max(l.time, l.engine.Time())
 	between := !l.dayOpen() || l.overdue() // a day begins with this start

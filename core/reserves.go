@@ -9,6 +9,7 @@ import (
 
 // sizes are the limits of a venue that say how much one command can have to tell.
 type sizes struct {
+	chunk  uint64 // unit in which streams take memory
 	orders uint64 // live orders, and the slices that icebergs may still show (rule 2.6)
 	users  uint64
 	pegs   uint64 // all instruments
@@ -58,15 +59,16 @@ func (s *sizes) command() uint64 {
 	}
 	n += min(s.orders, s.stops) * (gateway.TriggeredMemory + gateway.PriorityMemory)
 	n += min(s.orders, s.pegs) * passes * gateway.PriorityMemory
-	return n + (s.users+1)*gateway.ChunkSize
+	return n + (s.users+1)*s.chunk
 }
 
 // end returns how much the end of a day can take: every order expires, every user is told.
-func (s *sizes) end() uint64 { return s.orders*gateway.CanceledMemory + (s.users+1)*gateway.ChunkSize }
+func (s *sizes) end() uint64 { return s.orders*gateway.CanceledMemory + (s.users+1)*s.chunk }
 
 // reserves are the marks of stream memory below which less and less is let in. No command is carried out that could find
 // no memory for its answers.
 type reserves struct {
+	again   uint64 // above it order entry opens again
 	entry   uint64 // below it order entry closes
 	cancels uint64 // below it nothing is read: what rests may still all be cancelled by time or by the loss of connections
 	time    uint64 // below it not even time passes; what is left then is for the end of the day
@@ -77,6 +79,7 @@ func (s *sizes) reserves() (r reserves) {
 	r.time = s.command() + s.end()
 	r.cancels = r.time + s.orders*gateway.CanceledMemory + 1<<20
 	r.entry = r.cancels + s.command()
+	r.again = r.entry * 9 / 8
 	return r
 }
 

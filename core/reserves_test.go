@@ -37,7 +37,7 @@ func TestReservesHold(t *testing.T) {
 				Symbol: "X", Tick: 1, Lot: 1, MaxQty: 1000, MaxPrice: 1000, ProRata: policy == engine.PolicyProRata,
 				Terms: Terms{MaxPegs: 5, MaxStops: 8, MaxSlices: 40},
 			}
-			s := sizes{orders: 60}
+			s := sizes{chunk: gateway.ChunkSize, orders: 60}
 			s.add(&in)
 			e := engine.New()
 			var events []engine.Event

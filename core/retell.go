@@ -99,7 +99,7 @@ func (r *retelling) write(b *batch) (err error) {
 	at := 0
 	for i := range b.commands {
 		if r.full = r.full || !r.gateway.Deliver(&b.commands[i], b.events[at:b.ends[i]]); r.full {
-			err = fmt.Errorf("%w: the answers of the journal's day need more than stream_memory = %d", ErrMemory, r.memory)
+			err = fmt.Errorf("%w: the answers since the last snapshot need more than stream_memory = %d", ErrMemory, r.memory)
 			break
 		}
 		at = b.ends[i]

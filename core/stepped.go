@@ -38,13 +38,16 @@ func (v *Stepped) Turn() bool {
 func (v *Stepped) Prepare() {
 	select {
 	case job := <-v.loop.past.jobs:
-		v.loop.past.read(job)
+		v.loop.past.work(job)
 	default:
 	}
 	if h := v.loop.files.helper; h.wanted() {
 		_ = h.attempt(noRest) // what it says is for a goroutine that tries again
 	}
 }
+
+// Snapshotted says that a snapshot was taken, as Server.Snapshotted does.
+func (v *Stepped) Snapshotted() { v.server.Snapshotted() }
 
 // Stop asks for an orderly end, as Server.Stop does.
 func (v *Stepped) Stop() { v.server.Stop() }

@@ -59,6 +59,7 @@ func (g *Gateway) begin() {
 	if day.Session != g.session {
 		g.session = day.Session
 		g.streams.restart()
+		g.elsewhere = nil
 	}
 }
 

@@ -44,6 +44,7 @@ type Config struct {
 	ControlOff    uint64 // what Flush adds to an offset in Control
 	Streams       []byte // memory for the outbound streams
 	StreamsOff    uint64 // what Flush adds to an offset in Streams
+	Chunk         uint64 // unit in which streams take memory, at least 8 KiB; 0: ChunkSize
 	PastOff       uint64 // where Connections x PastSize bytes are that Flush may name, if Resume is called
 	LoginTimeout  uint64
 	ClientTimeout uint64
@@ -77,13 +78,15 @@ type Gateway struct {
 	session [10]byte  // of the streams, right-justified as it is sent
 	zero    uint64    // midnight: the zero of wire timestamps
 
-	asks    []Past  // what is to be found
-	serial  uint32  // of the last session
-	ready   []int32 // connections with something to send
-	spare   []int32 // the list that Flush is not reading
-	closing []Closed
-	scan    int  // where Service goes on
-	over    bool // the trading day has ended: End of Session follows the last message
+	asks      []Past  // what is to be found
+	serial    uint32  // of the last session
+	ready     []int32 // connections with something to send
+	spare     []int32 // the list that Flush is not reading
+	closing   []Closed
+	scan      int      // where Service goes on: connections,
+	reclaimed int      // and users
+	elsewhere []uint64 // by user: the last message that is in files too; see Elsewhere
+	over      bool     // the trading day has ended: End of Session follows the last message
 }
 
 type state uint8
@@ -137,7 +140,7 @@ func New(cfg Config) *Gateway {
 		cfg:     cfg,
 		conns:   make([]conn, cfg.Connections),
 		parts:   make([][maxPacket]byte, cfg.Connections),
-		streams: newStreams(cfg.Streams),
+		streams: newStreams(cfg.Streams, cfg.Chunk),
 		sources: newSources(&cfg),
 		names:   map[[6]byte]uint16{},
 		mac:     hmac.New(sha256.New, cfg.Secret[:]),
@@ -158,8 +161,8 @@ func (g *Gateway) SetKey(user uint16, name [6]byte, hash [32]byte, allow []netip
 	g.streams.user(user)
 }
 
-// Free returns how much stream memory is left: bytes that are not in any user's chunks.
-func (g *Gateway) Free() uint64 { return uint64(g.streams.free()) * ChunkSize }
+// Free returns how much stream memory is free: bytes that are not in any user's chunks.
+func (g *Gateway) Free() uint64 { return uint64(g.streams.free()) * g.streams.size }
 
 // Open takes a new connection, numbered below Config.Connections and not open. False: it may not be, for where it comes from;
 // the caller closes it.
@@ -187,6 +190,9 @@ func (g *Gateway) Drop(c int32) {
 		panic("gateway: a logged-in connection was dropped before it was closed")
 	}
 	cn.state = free
+	if cn.user != 0 {
+		g.streams.user(cn.user).bound--
+	}
 	g.sources.closed(sourceOf(cn.from))
 }
 
@@ -480,7 +486,7 @@ func (g *Gateway) piece(c int32, cn *conn) uint32 {
 		}
 		return 0
 	}
-	cn.sent = Send{Conn: c, Len: n, Off: g.cfg.StreamsOff + uint64(cn.at.chunk-1)*ChunkSize + uint64(cn.at.off)}
+	cn.sent = Send{Conn: c, Len: n, Off: g.cfg.StreamsOff + uint64(cn.at.chunk-1)*g.streams.size + uint64(cn.at.off)}
 	cn.at.off += n
 	if cn.at != st.released.place || g.over {
 		g.wake(c)

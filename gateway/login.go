@@ -104,6 +104,7 @@ func (g *Gateway) admit(c int32, user uint16, sequence uint64) {
 		cn.late = g.streams.behind(st, cn.at)
 	}
 	st.conn = c
+	st.bound++
 
 	var reply [soupbin.HeaderSize + soupbin.LoginAcceptedSize]byte
 	packet := soupbin.AppendLoginAccepted(reply[:0], &soupbin.Accepted{Session: g.session, Sequence: sequence})

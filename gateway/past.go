@@ -2,8 +2,9 @@ package gateway
 
 import "matcher/engine"
 
-// After a start from a snapshot, what users were sent before it is not in memory but in files (package snapshot). A client that
-// asks for such a message gets it piece by piece from there, until it has reached what is in memory:
+// What users were sent before a snapshot is in files (package snapshot), and not in memory after a start from it, or once it was
+// taken beside the venue. A client that asks for such a message gets it piece by piece from there, until it has reached what is in
+// memory:
 //
 //	login below the first message in memory -> Past asked -> somebody reads -> Found -> sent -> asked again ... -> the stream
 //
@@ -84,5 +85,42 @@ func (g *Gateway) pastPiece(c int32, cn *conn) uint32 {
 	// What was sent before has gone: a send that does not wait takes its bytes in the turn that it is made in.
 	cn.asked = true
 	g.asks = append(g.asks, Past{Conn: c, User: cn.user, Serial: cn.serial, From: cn.past})
+	return 0
+}
+
+// Elsewhere says up to which message each user's stream, by index, is in files from now on, to be found there by those who ask.
+// Service gives back its memory, little by little. What it said is forgotten with the session of the streams.
+func (g *Gateway) Elsewhere(last []uint64) { g.elsewhere = last }
+
+// So many users are looked at and so many chunks are given back by one call of Service, at most.
+const (
+	mostReclaimed = 512
+	mostGivenBack = 256
+)
+
+// reclaim gives back memory of a share of the streams.
+func (g *Gateway) reclaim(share int) {
+	s, users := &g.streams, min(len(g.elsewhere), len(g.streams.users))
+	left := mostGivenBack
+	for range min((users+share-1)/share, mostReclaimed) {
+		if g.reclaimed++; g.reclaimed >= users {
+			g.reclaimed = 0
+		}
+		st, last := &s.users[g.reclaimed], g.elsewhere[g.reclaimed]
+		for keep := g.needed(st); keep != 0 && st.head != keep && s.chunks[s.chunks[st.head].next].first <= last+1 && left > 0; left-- {
+			s.giveBack(st)
+		}
+	}
+}
+
+// needed returns the first chunk of a stream that somebody may still read from: whoever is logged in and has not been sent all of
+// it. 0: nobody knows, for a connection that is being closed may have a send under way.
+func (g *Gateway) needed(st *stream) uint32 {
+	switch {
+	case st.conn < 0 && st.bound == 0, st.conn >= 0 && st.bound == 1 && g.conns[st.conn].past != 0:
+		return st.released.place.chunk
+	case st.conn >= 0 && st.bound == 1:
+		return g.conns[st.conn].at.chunk
+	}
 	return 0
 }

@@ -2,19 +2,22 @@ package gateway
 
 import "matcher/wire/soupbin"
 
-// ChunkSize is the unit in which streams take memory. No packet crosses a chunk, so a packet is always written in one
-// piece and a send is always one piece.
+// ChunkSize is the unit in which streams take memory unless Config.Chunk says otherwise. No packet crosses a chunk, so a packet
+// is always written in one piece and a send is always one piece.
 const ChunkSize = 64 << 10
 
 // streams holds the day's outbound packets of every user, ready to be sent: the stream is the outbox. A connection is a
 // place in its user's stream, so resuming from any number of the day is a matter of finding that place, and a slow reader
-// costs nothing but the memory its stream takes anyway.
+// costs nothing but the memory its stream takes anyway. What a snapshot holds too is given back (past.go).
 //
 // Memory is one region given at the start, cut into chunks that are linked by index. Chunk 0 is none.
 type streams struct {
 	memory []byte
+	size   uint64  // of a chunk
 	chunks []chunk // by index
-	taken  uint32  // chunks in use: 1..taken
+	taken  uint32  // chunks that were ever in use: 1..taken
+	spare  uint32  // the chunk that was given back last, linked by next
+	spares int     // how many those are
 	users  []stream
 	marked []uint16 // users with packets appended since the last Mark
 }
@@ -40,6 +43,7 @@ type stream struct {
 	number   uint64 // of the last message appended
 	released Mark   // what may be sent
 	conn     int32  // connection logged in, -1 none
+	bound    int32  // connections that are the user's until they are dropped, those that are being closed too
 	marked   bool
 }
 
@@ -50,8 +54,11 @@ type Mark struct {
 	number uint64 // of the last message before it
 }
 
-func newStreams(memory []byte) streams {
-	return streams{memory: memory, chunks: make([]chunk, len(memory)/ChunkSize+1)}
+func newStreams(memory []byte, size uint64) streams {
+	if size == 0 {
+		size = ChunkSize
+	}
+	return streams{memory: memory, size: size, chunks: make([]chunk, uint64(len(memory))/size+1)}
 }
 
 // user returns the stream of a user, made on first use.
@@ -64,43 +71,64 @@ func (s *streams) user(index uint16) *stream {
 
 // bytes returns the memory of a chunk.
 func (s *streams) bytes(index uint32) []byte {
-	at := uint64(index-1) * ChunkSize
-	return s.memory[at : at+ChunkSize : at+ChunkSize]
+	at := uint64(index-1) * s.size
+	return s.memory[at : at+s.size : at+s.size]
 }
 
 // free returns how many chunks are left.
-func (s *streams) free() int { return len(s.chunks) - 1 - int(s.taken) }
+func (s *streams) free() int { return len(s.chunks) - 1 - int(s.taken) + s.spares }
 
 // reserve makes room for one packet of at most maxMessage bytes at the end of a stream and returns that memory; nil: there
 // is none left.
 func (s *streams) reserve(st *stream) []byte {
-	if (st.end.chunk == 0 || st.end.off > ChunkSize-maxMessage) && !s.grow(st) {
+	if (st.end.chunk == 0 || uint64(st.end.off) > s.size-maxMessage) && !s.grow(st) {
 		return nil
 	}
-	at := uint64(st.end.chunk-1)*ChunkSize + uint64(st.end.off)
+	at := uint64(st.end.chunk-1)*s.size + uint64(st.end.off)
 	return s.memory[at : at+maxMessage : at+maxMessage]
 }
 
 // grow gives a stream its next chunk, if there is one.
 func (s *streams) grow(st *stream) bool {
-	if s.free() == 0 {
+	next := s.take()
+	if next == 0 {
 		return false
 	}
-	s.taken++
-	s.chunks[s.taken] = chunk{first: st.number + 1, prev: st.end.chunk}
+	s.chunks[next] = chunk{first: st.number + 1, prev: st.end.chunk}
 	if st.end.chunk != 0 {
 		last := &s.chunks[st.end.chunk]
-		last.used = st.end.off
-		s.chunks[s.taken].base = last.base + uint64(last.used)
-	}
-	if st.end.chunk == 0 {
-		st.head = s.taken
-		st.released.place = place{chunk: s.taken}
+		last.used, last.next = st.end.off, next
+		s.chunks[next].base = last.base + uint64(last.used)
 	} else {
-		s.chunks[st.end.chunk].next = s.taken
+		st.head = next
+		st.released.place = place{chunk: next}
 	}
-	st.end = place{chunk: s.taken}
+	st.end = place{chunk: next}
 	return true
+}
+
+// take returns a chunk that is free, 0 if there is none: rather one that was in use before, whose memory is in place.
+func (s *streams) take() uint32 {
+	if i := s.spare; i != 0 {
+		s.spare = s.chunks[i].next
+		s.spares--
+		return i
+	}
+	if int(s.taken) == len(s.chunks)-1 {
+		return 0
+	}
+	s.taken++
+	return s.taken
+}
+
+// giveBack gives the first chunk of a stream back. There is another behind it.
+func (s *streams) giveBack(st *stream) {
+	i := st.head
+	st.head = s.chunks[i].next
+	s.chunks[st.head].prev = 0
+	s.chunks[i].next = s.spare
+	s.spare = i
+	s.spares++
 }
 
 // appended takes note of a packet of n bytes written to what reserve returned.
@@ -115,7 +143,7 @@ func (s *streams) appended(st *stream, user uint16, n int) {
 
 // restart begins a new session: nothing sent so far can be asked for again, and all memory is free.
 func (s *streams) restart() {
-	s.taken = 0
+	s.taken, s.spare, s.spares = 0, 0, 0
 	for i := range s.users {
 		st := &s.users[i]
 		st.head, st.end, st.number = 0, place{}, 0

@@ -6,9 +6,8 @@ import (
 )
 
 // Service looks at the next few connections for heartbeats due, for silence that lasted too long, and for clients that do not
-// read. Called n times with
-// a share of 1/n it has seen every connection once. deaf says that what clients say may be waiting unheard: nobody's
-// silence counts then.
+// read, and at the next few streams for memory that nobody needs any more. Called n times with a share of 1/n it has seen every
+// connection once. deaf says that what clients say may be waiting unheard: nobody's silence counts then.
 func (g *Gateway) Service(now uint64, share int, deaf bool) {
 	for range (len(g.conns) + share - 1) / share {
 		g.scan++
@@ -17,6 +16,7 @@ func (g *Gateway) Service(now uint64, share int, deaf bool) {
 		}
 		g.serve(int32(g.scan), now, deaf)
 	}
+	g.reclaim(share)
 }
 
 func (g *Gateway) serve(c int32, now uint64, deaf bool) {

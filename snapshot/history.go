@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"matcher/engine"
+	"matcher/journal"
 	"matcher/wire/soupbin"
 )
 
@@ -33,6 +34,31 @@ type part struct {
 func OpenHistory(fsys fs.FS, i *Info) (*History, error) {
 	return openHistory(fsys, i, name(i.State.Seq, streamsSuffix))
 }
+
+// NewestHistory opens the streams that belong to the newest snapshot whose place is one in the journal, nil if there is none; why
+// others were passed over. Its state is not looked at.
+func NewestHistory(fsys fs.FS) (*History, []error) {
+	list, passed := List(fsys)
+	for n := range list {
+		h, err := OpenHistory(fsys, &list[n])
+		if err == nil {
+			var r *journal.Reader
+			if r, err = journal.OpenAt(fsys, &list[n].Anchor); err == nil {
+				_ = r.Close() // it was only read
+				return h, passed
+			}
+			h.Close()
+		}
+		passed = append(passed, err)
+	}
+	return nil, passed
+}
+
+// Seq returns the seq of the snapshot.
+func (h *History) Seq() uint64 { return h.parts[0].seq }
+
+// Session returns the session that the streams are of.
+func (h *History) Session() [10]byte { return h.parts[0].session }
 
 // openHistory does so with a first file that may not have its name yet.
 func openHistory(fsys fs.FS, i *Info, path string) (*History, error) {

@@ -497,6 +497,12 @@ func TestFallback(t *testing.T) {
 	if s, passed := other.start(Files(other.dir)); s.Info != nil || len(passed) != 2 {
 		t.Errorf("a foreign snapshot: %+v, %v", s.Info, passed)
 	}
+	if h, passed := NewestHistory(Files(other.dir)); h != nil || len(passed) != 2 {
+		t.Errorf("streams of a foreign snapshot: %+v, %v", h, passed)
+	}
+	if h, passed := NewestHistory(Files(r.dir)); h == nil || h.Seq() != taken.State.Seq || len(passed) != 0 {
+		t.Errorf("the newest streams: %+v, %v", h, passed)
+	}
 }
 
 // FuzzHistory reads pieces of files that may be anything: they are refused, or whole.

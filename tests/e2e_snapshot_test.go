@@ -3,6 +3,7 @@ package tests
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"matcher/client"
+	"matcher/wire/ouch"
 )
 
 // replayedFrom takes apart what the ready line says of a start.
@@ -180,4 +182,74 @@ func spoil(t *testing.T, name string) {
 	if err := os.WriteFile(name, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestStreamsGivenBack has a server tell a user several times what its memory for streams holds: before it is full a snapshot is
+// taken, and memory of what that holds is given back. The user still gets the whole day, before a kill and behind it.
+func TestStreamsGivenBack(t *testing.T) {
+	const memory = 8 << 20
+	v := newVenue(t, "0.01", "ANN", "BEN")
+	v.env = append(v.env, "MATCHER_CORE_MAX_ORDERS=1000", fmt.Sprint("MATCHER_CORE_STREAM_MEMORY=", memory))
+	s := v.serve()
+	conn := v.morning(s.addr, "ANN")
+	var raw [][]byte
+	told, refused, ref := 0, 0, uint32(0)
+	send := func(m ouch.Inbound) {
+		if err := conn.Send(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for start := time.Now(); told < 4*memory; {
+		if time.Since(start) > 2*patience {
+			t.Fatalf("%d bytes were told: no memory is given back; %s", told, s.err)
+		}
+		before := refused
+		for range 200 {
+			ref++
+			send(order(ref, ouch.SideBuy, 1))
+			send(&ouch.CancelOrder{UserRefNum: ref})
+		}
+		send(&ouch.AccountQuery{})
+		if err := conn.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			m, err := conn.Recv()
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw = append(raw, bytes.Clone(m.Payload))
+			told += len(m.Payload)
+			if m.Payload[0] == ouch.TypeQueryResponse {
+				break
+			}
+			var j ouch.Rejected
+			if m.Payload[0] != ouch.TypeRejected {
+				continue
+			}
+			if err := j.Decode(m.Payload); err != nil || j.Reason != ouch.RejectDestinationClosed {
+				t.Fatalf("rejected with 0x%02X, %v", j.Reason, err)
+			}
+			refused++
+		}
+		if refused != before {
+			time.Sleep(10 * time.Millisecond) // order entry is closed until there is a snapshot
+		}
+	}
+	t.Logf("%d messages, %d orders refused for want of memory", len(raw), refused)
+	if len(v.snapshotFiles(".snapshot")) == 0 {
+		t.Fatal("there is no snapshot")
+	}
+	_ = conn.Close()
+	for range 2 {
+		if day := v.day(s.addr, "ANN"); !slices.EqualFunc(day.raw[1:], raw, bytes.Equal) { // behind the start of the day
+			t.Fatalf("the day has %d messages, told were one and %d, or others", len(day.raw), len(raw))
+		}
+		s.kill()
+		s = v.serve()
+	}
+	if left := s.stop(patience); left.code != 0 {
+		t.Errorf("exit %d: %s", left.code, left.stderr)
+	}
+	v.verified(executed(t, v.journal()))
 }

@@ -77,8 +77,9 @@ PROTOCOL.md, section 5; in which order the venue checks, and which instructions 
 		{"E2007", exitRefused, "nothing came back for an order", `OUCH ignores without an answer: a cancel or replace of an order that is not live, and a message whose UserRefNum is not above
 the last one used (it counts as sent twice).`},
 		{"E2008", exitUsage, "not a time in force", `day, ioc, fok or gtc.`},
-		{"E2009", exitRefused, "the server has no memory for what an operator asks", `All answers of the day are kept in core.stream_memory. When it is nearly used up nothing more is carried out, so that no
-answer is lost. Raise it and start again: the journal is read anew.`},
+		{"E2009", exitRefused, "the server has no memory for what an operator asks", `All answers since the last snapshot are kept in core.stream_memory. When it is nearly used up nothing more is carried out, so that
+no answer is lost. The next snapshot frees some (journal.snapshot_every); without snapshots raise it and start again: the
+journal is read anew.`},
 		{"E2010", exitRefused, "the venue has no such instrument", `Instruments are those of the journal: the [[instrument]] blocks that the server has started with.`},
 		{"E2011", exitRefused, "the venue has no such user", `Users are those that the server knew when it started. 'matcher user list' shows the file's.`},
 		{"E2012", exitRefused, "there is no such trade", `A trade is named by its match number, which both executed lines and the fills of the journal carry.`},

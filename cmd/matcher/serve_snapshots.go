@@ -25,8 +25,12 @@ type keeper struct {
 	e       *env
 }
 
-// lookEvery is how often the keeper looks at how far the server is.
-const lookEvery = 250 * time.Millisecond
+// lookEvery is how often the keeper looks at how far the server is, restEvery how long it rests between snapshots that are taken
+// before their time, because the server's stream memory is scarce.
+const (
+	lookEvery = 250 * time.Millisecond
+	restEvery = 2 * time.Second
+)
 
 // start begins; what it returns ends it.
 func (k *keeper) start(s *core.Server) func() {
@@ -50,6 +54,7 @@ func (k *keeper) run(ctx context.Context, s *core.Server) {
 	if list, _ := snapshot.List(os.DirFS(k.journal)); len(list) > 0 {
 		last = list[0].State.Seq
 	}
+	var ended time.Time // of the last
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	for {
@@ -58,19 +63,24 @@ func (k *keeper) run(ctx context.Context, s *core.Server) {
 			return
 		case <-look.C:
 		}
-		if at := s.Progress(); at >= last+uint64(k.every) {
-			last = at // also if it fails: the next is tried as much later
-			k.take(ctx)
+		at := s.Progress()
+		if due := at >= last+uint64(k.every); !due && (at <= last || !s.Scarce() || time.Since(ended) < restEvery) {
+			continue
 		}
+		last = at // also if it fails: the next is tried as much later
+		if k.take(ctx) {
+			s.Snapshotted()
+		}
+		ended = time.Now()
 	}
 }
 
-// take has one taken.
-func (k *keeper) take(ctx context.Context) {
+// take has one taken. It says whether that was done.
+func (k *keeper) take(ctx context.Context) bool {
 	self, err := os.Executable()
 	if err != nil {
 		say(k.e, "warning: no snapshot: "+err.Error())
-		return
+		return false
 	}
 	args := []string{"snapshot", "create", k.journal, "--keep", strconv.Itoa(k.keep)}
 	if k.archive != "" {
@@ -91,4 +101,5 @@ func (k *keeper) take(ctx context.Context) {
 	default:
 		say(k.e, text)
 	}
+	return err == nil
 }

@@ -155,7 +155,7 @@ func limitsFault(cfg *core.Config, err error) *fault {
 	case errors.Is(err, core.ErrConfig):
 		return configFault(cfg, err)
 	case errors.Is(err, core.ErrMemory):
-		return &fault{Code: "E1007", What: "the day's answers do not fit into " + sizeText(cfg.StreamMemory), Fix: fmt.Sprintf("core.stream_memory = \"%dMiB\"", max(1, cfg.StreamMemory>>19))}
+		return &fault{Code: "E1007", What: "the answers since the last snapshot do not fit into " + sizeText(cfg.StreamMemory), Or: "matcher snapshot create " + shellWord(cfg.Journal), Fix: fmt.Sprintf("core.stream_memory = \"%dMiB\"", max(1, cfg.StreamMemory>>19))}
 	case errors.Is(err, syscall.ENOMEM):
 		return &fault{Code: "E1007", What: "the server's memory cannot be had: " + last(err), Fix: "lower core.stream_memory or core.max_orders"}
 	}

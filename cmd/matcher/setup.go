@@ -26,7 +26,7 @@ backend = "auto"               # io_uring, else portable | uring: that or nothin
 max_orders = 1_000_000         # live orders; everything is allocated at the start
 max_users = 1024
 max_sessions = 1024            # connections at once
-stream_memory = "2GiB"         # what the day's answers of all users may take; it is what a client resumes from
+stream_memory = "2GiB"         # what the answers of all users since the last snapshot may take; older ones are on disk
 prefault = "0MiB"              # so much of it is put in place before the server opens, in huge pages: more than a tenth faster;
                                # what is beyond is taken from the machine page by page, as it is used
 

@@ -55,6 +55,9 @@ func (r *run) take(power bool) {
 			fail("a snapshot that was just taken: %v", err)
 		}
 	}
+	if r.v != nil {
+		r.v.Snapshotted()
+	}
 	r.report.Snapshots++
 	r.o.Control.respell(w.disk)
 }

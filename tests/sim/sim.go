@@ -148,6 +148,9 @@ func newRun(m *Machine, o Options) *run {
 		Snaps: rng.IntN(6) == 0,
 	}
 	r.burst, r.mishaps, r.pace = 1+rng.IntN(8), 20+rng.IntN(200), 10+rng.IntN(100)
+	if f.Snaps {
+		r.burst *= 4 // so that streams have chunks which snapshots can have given back
+	}
 	if o.Calm {
 		f, r.report.Mode, r.burst, r.mishaps, r.pace = Faults{}, core.Sync, 32, 1<<30, 0
 	}
@@ -186,7 +189,7 @@ func newRun(m *Machine, o Options) *run {
 func (r *run) config(deep bool) core.Config {
 	c := core.Config{
 		World: r.w, Listen: "sim", Journal: "sim", Block: 4096 << r.rng.IntN(3), CPU: core.NoCPU,
-		MaxOrders: 256, MaxUsers: members + 1, MaxSessions: 16, StreamMemory: 8 << 20,
+		MaxOrders: 256, MaxUsers: members + 1, MaxSessions: 16, StreamMemory: 8 << 20, Chunk: 8 << 10,
 		LoginTimeout: 100 * time.Millisecond, ClientTimeout: time.Duration(clientTimeout), Heartbeat: 50 * time.Millisecond,
 		RecoveryGrace: time.Duration(grace), Instruments: instruments(),
 	}
