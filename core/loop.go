@@ -196,7 +196,7 @@ func (l *loop) wait() ring.Wait {
 	if l.ending.under {
 		until = min(until, l.mono+lingerTime)
 	}
-	if l.cfg.Durability == Async && !l.writer.Empty() && l.writer.Pending() == 0 && l.writer.InFlight() < writesInFlight {
+	if l.cfg.Durability == Async && l.state == serving && !l.writer.Empty() && l.writer.Pending() == 0 && l.writer.InFlight() < writesInFlight {
 		until = min(until, l.opened+lingerTime)
 	}
 	if l.state == stopping {
