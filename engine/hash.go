@@ -48,7 +48,8 @@ func (e *Engine) touchBook(in *instrument, index uint16) {
 
 // Hash returns the hash of the state: every queued order with its place in time, its price, owner, number and lifetime,
 // every account, every counter, every definition. Not in it, but in the output hash as they happen: ClOrdID, capacity, and
-// how much of its chain an order has executed. Nor are names of accounts, lots and decimals: golden journals hold what it is.
+// how much of its chain an order has executed. Nor are names of accounts, lots, decimals, and a sell letter that Modify has
+// changed: golden journals hold what it is.
 func (e *Engine) Hash() uint64 {
 	h := &e.hashes
 	for _, i := range h.users {

@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"fmt"
 	"testing"
 
 	"matcher/engine"
@@ -9,6 +10,7 @@ import (
 
 // TestTwinHostile holds the engine against the naive venue where numbers are as large, as small or as odd as can be.
 func TestTwinHostile(t *testing.T) {
+	refused, changes := 0, 0
 	for seed := range uint64(20) {
 		w, e := twin.New(), engine.New()
 		var events []engine.Event
@@ -26,9 +28,24 @@ func TestTwinHostile(t *testing.T) {
 			}
 			now += cmd.Time
 			cmd.Time, cmd.Seq = now, uint64(i+1)
-			fault := step(e, w, &cmd, &events)
+			var fault error
+			if i >= len(list) && impossible(&cmd) {
+				hash := e.Hash() // the naive venue takes any
+				if events = e.Apply(events[:0], &cmd); len(events) != 0 || e.Hash() != hash {
+					fault = fmt.Errorf("what cannot be was defined")
+				}
+				w.Apply(&engine.Command{Header: engine.Header{Kind: engine.KindTick, Seq: cmd.Seq, Time: cmd.Time}})
+				refused++
+			} else {
+				fault = step(e, w, &cmd, &events)
+			}
 			if fault == nil {
 				fault = e.Audit()
+			}
+			if cmd.Kind == engine.KindInstrument {
+				if _, open := e.Today(); !open {
+					changes++
+				}
 			}
 			if fault != nil {
 				t.Fatalf("seed %d, command %d %+v: %v", seed, i, cmd, fault)
@@ -41,6 +58,13 @@ func TestTwinHostile(t *testing.T) {
 			t.Log(seen)
 		}
 	}
+	t.Logf("%d definitions that cannot be, %d between days", refused, changes)
+}
+
+// impossible says whether a command defines an instrument that cannot be.
+func impossible(cmd *engine.Command) bool {
+	return cmd.Kind == engine.KindInstrument &&
+		engine.CheckInstrument(cmd.AsInstrument())+engine.CheckTerms(cmd.AsInstrument(), cmd.Terms()) != ""
 }
 
 // tidy takes away what a gateway would not have written: values without their tag. The naive venue looks at them.
@@ -62,6 +86,11 @@ func tidy(cmd *engine.Command) {
 		cmd.Instrument, cmd.Side = 0, 0
 	case engine.KindRules: // the naive venue begins again
 		cmd.Kind = engine.KindTick
+	case engine.KindInstrument: // one that cannot be is ignored by the engine alone, and no time passes with it
+		if impossible(cmd) {
+			cmd.Time = 0
+		}
+		return
 	}
 	x := &cmd.Ext
 	if cmd.Kind == engine.KindBust || cmd.Flags&engine.FlagExtension == 0 {

@@ -200,6 +200,34 @@ func (h *Hostile) venue(c *engine.Command) {
 	}
 }
 
+// redefine says what an instrument becomes if no day is open: now and then something that no instrument may be.
+func (h *Hostile) redefine(c *engine.Command) {
+	i := h.r.IntN(4)
+	*c = HostileSetup()[1+i]
+	in, x := c.AsInstrument(), c.Terms()
+	if h.odds(2) {
+		in.Tick = pick[uint64](h, 0, 1, 2, 3, 7, 99, 19_999_999, 1_999_999_900, 1<<63)
+		in.MaxPrice = pick(h, in.Tick, 99*in.Tick, 100, 101, 1_999_999_900/max(1, in.Tick)*in.Tick, in.MaxPrice, 1<<63)
+		if in.Tick != 0 && in.Tick < 99 && in.MaxPrice < 1<<32 { // an audit looks at every price that there may be
+			in.MaxPrice = min(in.MaxPrice, in.Tick<<20)
+		}
+	}
+	if h.odds(3) {
+		in.MaxQty = pick[uint32](h, 0, 1, 40, 1<<31, 1<<32-1)
+	}
+	if h.odds(6) {
+		in.Lot, in.PriceDecimals, in.LotDecimals = h.r.Uint32N(2), uint8(h.r.IntN(2)), uint8(h.r.IntN(2))
+	}
+	if h.odds(3) {
+		in.Policy = pick[uint8](h, 0, 1, 2)
+	}
+	if h.odds(3) {
+		x.MaxPegs, x.MaxStops, x.MaxSlices = pick[uint32](h, 0, 1, 1<<32-1), pick[uint32](h, 0, 1, 1<<32-1), pick[uint32](h, 0, 1, 1<<32-1)
+		x.Collar, x.CollarBP = pick[uint64](h, 0, 1, engine.MaxLimitPrice), pick[uint32](h, 0, 0, 1, 1<<32-1)
+		x.TopPercent, x.FifoPercent = pick[uint8](h, 0, 100, 101), pick[uint8](h, 0, 1, 100)
+	}
+}
+
 // extend gives a new order instructions.
 func (h *Hostile) extend(c *engine.Command) {
 	if h.odds(12) {
@@ -262,6 +290,10 @@ func (h *Hostile) reopen(c *engine.Command) {
 		c.Kind = engine.KindTrading
 		c.Trading().State = 'T'
 	case 1:
+		if h.odds(2) {
+			h.redefine(c)
+			return
+		}
 		c.Kind = engine.KindDay
 		c.Day().Event, c.Day().Session = 'S', padded10(h.session)
 	case 2:
