@@ -93,7 +93,7 @@ func (b *bench) flags() {
 	fs.Float64Var(&b.rate, "rate", 10_000, "messages a second of all clients together; 0: no clock, each client keeps its window full")
 	fs.IntVar(&b.clients, "clients", 8, "connections, 1 to 10000")
 	fs.IntVar(&b.window, "window", 1024, "messages that a client may have unanswered, 1 to 65536; with --rate 0 so many it always has")
-	fs.StringVar(&b.mixText, "mix", "enter=50,cancel=50", "shares of enter, cancel, replace and aggressive (an IOC order that trades), or a file of matcher import")
+	fs.StringVar(&b.mixText, "mix", "enter=50,cancel=50", "shares of enter, cancel, replace and aggressive (an IOC order that trades),\nor a file of matcher generate or import")
 	fs.IntVar(&b.depth, "depth", 100, "orders that a client leaves in the book before its next entry becomes a cancel, 1 to 100000")
 	fs.DurationVar(&b.length, "for", 10*time.Second, "how long to measure")
 	fs.DurationVar(&b.warmup, "warmup", time.Second, "how long to run before that without counting")

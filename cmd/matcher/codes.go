@@ -54,8 +54,9 @@ Lower one of these limits, or allow more.`},
 		{"E1010", exitEnvironment, "this platform cannot run the server", `The server needs Linux on amd64 or arm64, and only for these is the binary built, tools and all; --backend uring needs
 Linux 6.1, and on an older one the server falls back to the portable backend unless it was told not to. The packages
 engine, book, journal, replay, wire and client build elsewhere too.`},
-		{"E1011", exitEnvironment, "the journal cannot be written", `The disk or the file system refused a write or a sync, or did not end one for five seconds while the server was told to stop. After a failed sync nobody knows what the disk holds, so the server
-stops, and answers nothing that is not safe. Find the cause (dmesg), then start again: the journal is checked in full.`},
+		{"E1011", exitEnvironment, "the journal cannot be written", `The disk or the file system refused a write or a sync, or did not end one for five seconds while the server was told to stop.
+After a failed sync nobody knows what the disk holds, so the server stops, and answers nothing that is not safe. Find the cause
+(dmesg), then start again: the journal is checked in full.`},
 		{"E1012", exitEnvironment, "too many open files", `Each connection is an open file, and the journal and io_uring need a few.
   ulimit -n 65536   in the shell that starts the server, LimitNOFILE=65536 in a systemd unit`},
 		{"E1013", exitEnvironment, "the operators' socket cannot be made", `The server makes a socket admin.sock in the directory of its journal, readable by its own user only; matcher admin talks to
@@ -72,8 +73,8 @@ A number with more decimals than the instrument has is refused rather than round
 limit price of OUCH; an instrument may set a lower maximum. For a market order write the word market.`},
 		{"E2004", exitUsage, "the quantity is out of range or not a whole number of lots", `A quantity is above zero, a multiple of the instrument's lot, and at most its max_qty (999,999 lots unless set).`},
 		{"E2005", exitUsage, "not a symbol", `A symbol has 1 to 8 characters out of A-Z, 0-9 and . - _ / + = and stands in the configuration as [[instrument]].`},
-		{"E2006", exitRefused, "the engine rejected an order", `The answer was an OUCH Rejected; its code and what is meant by it are printed. The number of the order is used up. All codes are in
-PROTOCOL.md, section 5; in which order the venue checks, and which instructions exclude each other, in its rules 3 and 3.2.`},
+		{"E2006", exitRefused, "the engine rejected an order", `The answer was an OUCH Rejected; its code and what is meant by it are printed. The number of the order is used up. All codes
+are in PROTOCOL.md, section 5; in which order the venue checks, and which instructions exclude each other, in its rules 3 and 3.2.`},
 		{"E2007", exitRefused, "nothing came back for an order", `OUCH ignores without an answer: a cancel or replace of an order that is not live, and a message whose UserRefNum is not above
 the last one used (it counts as sent twice).`},
 		{"E2008", exitUsage, "not a time in force", `day, ioc, fok or gtc.`},
@@ -146,7 +147,8 @@ send tries for two seconds, so that a server started just before is found.`},
 the server reads the file of users when it starts.`},
 		{"E5003", exitConnection, "the session is not available", `A login may name a session; the server has no such one today.`},
 		{"E5004", exitConnection, "the connection was lost", `The server closed the connection or went away: it closes the older of two connections of one user, and one that sends what is
-no OUCH message. What was sent before may have been executed; sending it again with the same numbers is harmless.`},
+no OUCH message. Or the address is no order entry port: the services of a relay hang up on who sends orders. What was sent
+before may have been executed; sending it again with the same numbers is harmless.`},
 		{"E5005", exitConnection, "no answer came in time", `The server took the connection, but did not answer. It may be overloaded, or the address may be of something else.`},
 		{"E5006", exitConnection, "what came back is not OUCH 5.0 over SoupBinTCP", `The address is of something else than an order entry port, or of a venue with another version of the protocol.`},
 		{"E5007", exitConnection, "no server is at work on that journal", `matcher admin reaches a server through the socket admin.sock in the directory of its journal, which a server takes away when

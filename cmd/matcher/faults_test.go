@@ -151,6 +151,17 @@ func TestCheckSecretWithoutUsers(t *testing.T) {
 	wants(t, do(t, 3, "check", "-c", file).stderr, "error E4109: ", "has 5 bytes")
 }
 
+// What explain says fits a terminal.
+func TestExplainFits(t *testing.T) {
+	for _, c := range codes() {
+		for line := range strings.Lines(do(t, 0, "explain", c.code).stdout) {
+			if len(line) > 131 {
+				t.Errorf("%s has a line of %d characters", c.code, len(line))
+			}
+		}
+	}
+}
+
 // Each code that an order is refused with has its words.
 func TestRejectHints(t *testing.T) {
 	text, err := os.ReadFile("../../PROTOCOL.md")

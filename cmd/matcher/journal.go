@@ -31,7 +31,7 @@ func journalVerb(ctx context.Context, e *env, args []string) error {
 	flags.StringVar(&x.to, "to", "", "export: up to this sequence number, or this time")
 	flags.StringVar(&x.symbol, "symbol", "", "export: only this instrument")
 	flags.StringVar(&x.kinds, "kind", "", "export: only these kinds of cells (enter,cancel,fill), with --events of events (A,E,C)")
-	flags.BoolVar(&x.events, "events", false, "export: execute the journal: a row per event, with what is ahead of the order in its queue (some 0.5 us a row, however long the queue)")
+	flags.BoolVar(&x.events, "events", false, "export: execute the journal: a row per event, with what is ahead of the order in its queue (some 0.5 us a row)")
 	flags.IntVar(&x.levels, "levels", 10, "export --format lobster: levels of the book")
 	cut := flags.Bool("truncate-tail", false, "repair: cut off a torn tail, which was never acknowledged")
 	restore := flags.Bool("restore-byte", false, "repair: undo the change of a single byte of a block")
