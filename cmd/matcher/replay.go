@@ -259,9 +259,6 @@ func (r *replaying) books(ctx context.Context, j *replay.Journal) (err error) {
 	symbol := [8]byte([]byte(fmt.Sprintf("%-8s", r.symbol)))
 	out := bufio.NewWriter(r.e.Stdout)
 	defer func() { err = errors.Join(err, out.Flush()) }()
-	if err := r.columns(out, "seq"); err != nil {
-		return err
-	}
 	var row replay.Row
 	var levels []engine.Level
 	index := uint16(0)
@@ -269,6 +266,9 @@ func (r *replaying) books(ctx context.Context, j *replay.Journal) (err error) {
 		if index == 0 {
 			if index = j.Engine().Lookup(symbol); index == 0 {
 				return nil
+			}
+			if err := r.columns(out, "seq"); err != nil {
+				return err
 			}
 		}
 		row.Index = cmd.Seq

@@ -203,7 +203,11 @@ func TestReplayDepth(t *testing.T) {
 	got := do(t, 0, "replay", dir, "--depth", "2", "--symbol", "AAPL", "--json", "--to-seq", "7").stdout
 	in(t, got, `{"seq":7,"asks":[[1500000,100,1],[1500100,50,1]],"bids":[]}`+"\n")
 	in(t, do(t, exitUsage, "replay", dir, "--depth", "2").stderr, "error E4003: --depth needs a symbol")
-	in(t, do(t, exitUsage, "replay", dir, "--depth", "2", "--symbol", "MSFT").stderr, "error E2005: ", `no instrument "MSFT"`)
+	none := do(t, exitUsage, "replay", dir, "--depth", "2", "--symbol", "MSFT")
+	in(t, none.stderr, "error E2005: ", `no instrument "MSFT"`)
+	if none.stdout != "" {
+		t.Errorf("a table of no instrument: %q", none.stdout)
+	}
 }
 
 func TestReplayArguments(t *testing.T) {
