@@ -190,7 +190,7 @@ func (c *Config) Check() error {
 	for i := range c.Instruments {
 		s.add(&c.Instruments[i])
 	}
-	return s.reserves().fit(c.StreamMemory, &s)
+	return s.reserves(c.StreamMemory).fit(c.StreamMemory, &s)
 }
 
 // ahead returns how many segments are kept prepared.

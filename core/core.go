@@ -132,7 +132,8 @@ func (s *Server) Refused() error { return s.refused }
 // Progress returns the seq of the last command that was handed to the journal, for whoever looks now and then.
 func (s *Server) Progress() uint64 { return s.progress.Load() }
 
-// Scarce says whether less than half of the stream memory is free, for whoever looks now and then: a snapshot would free some.
+// Scarce says whether half of the stream memory that order entry has is used up, for whoever looks now and then: a snapshot would
+// free some.
 func (s *Server) Scarce() bool { return s.scarce.Load() }
 
 // Snapshotted says that a snapshot was taken beside the server. What users were sent before it is read from there from now on, and

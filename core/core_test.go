@@ -429,7 +429,7 @@ func TestStreamMemory(t *testing.T) { onEach(t, testStreamMemory) }
 
 func testStreamMemory(t *testing.T, backend Backend) {
 	c := configOn(t, backend)
-	c.MaxOrders, c.StreamMemory, c.Durability = 1000, 7<<20, Async
+	c.MaxOrders, c.StreamMemory, c.Durability = 1000, 8<<20, Async
 	s := open(t, c)
 	a := dial(t, s, "U0", 0)
 	keep := a.order('B', 1, 900_000, '0')

@@ -254,7 +254,7 @@ func TestTermsAndAccounts(t *testing.T) {
 // TestReservesOfProRata: an order that shares a level may have a part of every order, and that needs memory too.
 func TestReservesOfProRata(t *testing.T) {
 	c := config(t)
-	c.StreamMemory = 80 << 20
+	c.StreamMemory = 82 << 20
 	if err := c.Check(); err != nil {
 		t.Fatal(err)
 	}

@@ -438,7 +438,7 @@ func (l *loop) due() {
 		l.service = l.mono + serviceEvery
 		unread := l.blocked || !l.writer.Room() || !l.roomy() || l.ready() || len(l.conns.starved) != 0
 		l.gateway.Service(l.mono, serviceShare, unread)
-		l.scarce.Store(l.gateway.Free() < l.cfg.StreamMemory/2)
+		l.scarce.Store(l.gateway.Free() < l.memory.scarce)
 		l.conns.service(l)
 		l.space()
 	}

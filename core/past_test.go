@@ -27,7 +27,7 @@ func testGivenBack(t *testing.T, backend Backend) {
 
 func testGivenBackIn(t *testing.T, backend Backend, durability Durability) {
 	c := configOn(t, backend)
-	c.MaxOrders, c.StreamMemory, c.Durability = 1000, 7<<20, durability
+	c.MaxOrders, c.StreamMemory, c.Durability = 1000, 8<<20, durability
 	var opened atomic.Int32
 	c.Log = func(line string) {
 		if strings.Contains(line, "order entry is open") {

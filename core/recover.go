@@ -193,7 +193,7 @@ func (l *loop) plan(cfg *Config) error {
 				ErrConfig, cfg.Instruments[i].Symbol)
 		}
 	}
-	l.memory = s.reserves()
+	l.memory = s.reserves(cfg.StreamMemory)
 	if err := l.memory.fit(cfg.StreamMemory, &s); err != nil {
 		return err
 	}

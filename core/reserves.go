@@ -59,33 +59,38 @@ func (s *sizes) command() uint64 {
 	}
 	n += min(s.orders, s.stops) * (gateway.TriggeredMemory + gateway.PriorityMemory)
 	n += min(s.orders, s.pegs) * passes * gateway.PriorityMemory
-	return n + (s.users+1)*s.chunk
+	return n + s.kept()
 }
 
 // end returns how much the end of a day can take: every order expires, every user is told.
-func (s *sizes) end() uint64 { return s.orders*gateway.CanceledMemory + (s.users+1)*s.chunk }
+func (s *sizes) end() uint64 { return s.orders*gateway.CanceledMemory + s.kept() }
 
 // reserves are the marks of stream memory below which less and less is let in. No command is carried out that could find
 // no memory for its answers.
 type reserves struct {
-	again   uint64 // above it order entry opens again
+	scarce  uint64 // below it a snapshot is wanted, so that what it holds is given back
+	again   uint64 // from it on order entry opens again
 	entry   uint64 // below it order entry closes
 	cancels uint64 // below it nothing is read: what rests may still all be cancelled by time or by the loss of connections
 	time    uint64 // below it not even time passes; what is left then is for the end of the day
 }
 
-// reserves works out the marks.
-func (s *sizes) reserves() (r reserves) {
+// kept returns how much is never given back: the last chunk of every user.
+func (s *sizes) kept() uint64 { return (s.users + 1) * s.chunk }
+
+// reserves works out the marks. fit says whether there is room for them.
+func (s *sizes) reserves(memory uint64) (r reserves) {
 	r.time = s.command() + s.end()
 	r.cancels = r.time + s.orders*gateway.CanceledMemory + 1<<20
 	r.entry = r.cancels + s.command()
 	r.again = r.entry * 9 / 8
+	r.scarce = r.entry + (memory-min(memory, s.kept()+r.entry))/2
 	return r
 }
 
 // fit says whether stream memory leaves something to trade with above the marks.
 func (r reserves) fit(memory uint64, s *sizes) error {
-	if need := r.entry * 5 / 4; memory < need {
+	if need := r.entry*5/4 + s.kept(); memory < need {
 		return fmt.Errorf("%w: stream_memory is %d bytes; a venue of %d orders and %d users needs at least %d",
 			ErrConfig, memory, s.orders, s.users, need)
 	}

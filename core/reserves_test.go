@@ -82,6 +82,28 @@ func TestReservesHold(t *testing.T) {
 	}
 }
 
+// TestReservesInOrder: in the least memory that is accepted a snapshot is wanted before order entry closes, and can open it again.
+func TestReservesInOrder(t *testing.T) {
+	for _, s := range []sizes{
+		{chunk: gateway.ChunkSize, orders: 1, users: 1},
+		{chunk: gateway.ChunkSize, orders: 10, users: 60_000},
+		{chunk: 8 << 10, orders: 1_000_000, users: 8, pegs: 256, stops: 10_000, shares: true},
+	} {
+		r := s.reserves(0)
+		least := r.entry*5/4 + s.kept()
+		if r.fit(least-1, &s) == nil {
+			t.Errorf("%+v: %d bytes fit", s, least-1)
+		}
+		r = s.reserves(least)
+		if err := r.fit(least, &s); err != nil {
+			t.Errorf("%+v: %v", s, err)
+		}
+		if most := least - s.kept(); r.again > most || r.scarce <= r.entry || r.scarce > most || r.again <= r.entry {
+			t.Errorf("%+v: at most %d bytes can be free, and the marks are %+v", s, most, r)
+		}
+	}
+}
+
 // anyOrder returns an Enter of any kind around price 500.
 func anyOrder(random *rand.Rand, ref uint32) engine.Command {
 	var c engine.Command
