@@ -11,7 +11,11 @@ import (
 // TestTwinHostile holds the engine against the naive venue where numbers are as large, as small or as odd as can be.
 func TestTwinHostile(t *testing.T) {
 	refused, changes := 0, 0
-	for seed := range uint64(20) {
+	seeds := uint64(20)
+	if testing.Short() {
+		seeds = 6
+	}
+	for seed := range seeds {
 		w, e := twin.New(), engine.New()
 		var events []engine.Event
 		list := twin.HostileSetup()
