@@ -151,6 +151,44 @@ func TestCheckSecretWithoutUsers(t *testing.T) {
 	wants(t, do(t, 3, "check", "-c", file).stderr, "error E4109: ", "has 5 bytes")
 }
 
+// A file that the operating system refuses is told with where to look: the nearest that there is.
+func TestPlaceOfFault(t *testing.T) {
+	dir := t.TempDir()
+	there := filepath.Join(dir, "there")
+	if err := os.WriteFile(there, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		code, path string
+		said       error
+		fix        string
+	}{
+		{"E1006", dir + "/a/b", syscall.ENOENT, "ls -l " + dir + "   shows what is there"},
+		{"E1006", there + "/b", syscall.ENOTDIR, "ls -l " + there + "   shows what is there"},
+		{"E1006", dir + "/a/b", syscall.ENOSPC, "df -h " + dir},
+		{"E1006", there, syscall.EROFS, "findmnt -T " + dir},
+		{"E1005", there, syscall.EACCES, "ls -ld " + there},
+		{"E1005", dir + "/b", syscall.EACCES, "ls -ld " + dir},
+		{"E1006", there, syscall.EIO, ""},
+		{"E1006", "/dev/stdout", syscall.ENOSPC, ""},
+		{"E3001", there, syscall.ENOENT, ""},
+	} {
+		f := &fault{Code: c.code, What: c.path, cause: &fs.PathError{Op: "open", Path: c.path, Err: c.said}}
+		if f.place(); f.Fix != c.fix {
+			t.Errorf("%s, %v: %q, want %q", c.path, c.said, f.Fix, c.fix)
+		}
+	}
+	journal := t.TempDir()
+	name := filepath.Join(journal, "000001.mj")
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var f *fault
+	if !asFault(journalFault(journal, &fs.PathError{Op: "open", Path: "000001.mj", Err: syscall.EACCES}), &f) || f.What != name+" cannot be read: permission denied" {
+		t.Error(f)
+	}
+}
+
 // What explain says fits a terminal.
 func TestExplainFits(t *testing.T) {
 	for _, c := range codes() {
