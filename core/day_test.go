@@ -13,6 +13,7 @@ import (
 	"matcher/client"
 	"matcher/engine"
 	"matcher/journal"
+	"matcher/ring"
 	"matcher/wire/ouch"
 )
 
@@ -409,4 +410,63 @@ func TestDayIsDurableBeforeItIsTold(t *testing.T) {
 		t.Fatal("the day goes on")
 	}
 	stop(t, s)
+}
+
+// TestAskedBetweenDays: what an operator asks for while a day ends is carried out on the next; who asks for the end of the day then
+// means that one, and does not take back that the venue is to stop.
+func TestAskedBetweenDays(t *testing.T) {
+	for _, durability := range []Durability{Sync, Async} {
+		c := configOn(t, PortableBackend)
+		c.Durability = durability
+		v, _ := clocked(t, c)
+		login(t, v, "U0")
+		v.loop.cmd = engine.Command{}
+		*v.loop.cmd.Enter() = engine.Enter{
+			Header: engine.Header{Kind: engine.KindEnter, User: 1, Instrument: 1, Side: 'B'},
+			Ref:    1, Qty: 1, Price: 1_000_000, TIF: '1', Display: 'Y', Capacity: 'P', Cross: 'N',
+		}
+		v.loop.apply(&v.loop.cmd)
+		asked := func(r *Request, stop bool) Answer {
+			t.Helper()
+			calm(t, v)
+			v.Ask(r)
+			for v.loop.desk.missing == 0 && !v.loop.desk.waiting { // it lies there when the day ends
+				v.loop.done, _ = v.loop.kernel.Turn(v.loop.ops, v.loop.done[:0], ring.Wait{})
+				v.loop.ops = v.loop.ops[:0]
+				for i := range v.loop.done {
+					v.loop.complete(&v.loop.done[i])
+				}
+			}
+			v.loop.endDay()
+			v.loop.ending.stop = stop
+			for range 1000 {
+				if a, told := v.Told(); told {
+					return a
+				}
+				v.Turn()
+			}
+			t.Fatalf("%+v is never answered", r)
+			return Answer{}
+		}
+		if a := asked(&Request{Verb: CancelFor, User: "U0"}, false); a.Refused != Done || a.Canceled != 1 {
+			t.Fatalf("a cancel on behalf: %+v", a)
+		}
+		calm(t, v)
+		first := cells(t, c.Journal, engine.KindCancelFor)[0].Seq
+		if days := cells(t, c.Journal, engine.KindDay); len(days) != 3 || days[2].Seq > first {
+			t.Errorf("a cancel on behalf of seq %d, and %d ends and beginnings of days", first, len(days))
+		}
+		if a := asked(&Request{Verb: EndDay}, true); a.Refused != Done {
+			t.Errorf("the end of the day: %+v", a)
+		}
+		for range 1000 {
+			if !v.Turn() {
+				break
+			}
+		}
+		if v.loop.state != stopped || v.Err() != nil || len(cells(t, c.Journal, engine.KindDay)) != 4 {
+			t.Errorf("the venue goes on in state %d, %v", v.loop.state, v.Err())
+		}
+		verify(t, c.Journal)
+	}
 }

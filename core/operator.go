@@ -191,11 +191,12 @@ func (d *desk) cell(m []byte) bool {
 }
 
 // operate carries out the request that waits, if there is room for what it may cause. While nothing becomes durable until somebody
-// makes space on the disk, none is left waiting for that.
+// makes space on the disk, none is left waiting for that. What is asked between two days is for the next: nothing comes behind the
+// last message of a day.
 func (l *loop) operate() {
 	d := &l.desk
 	full := l.files.usedUp(l)
-	if !d.waiting || !l.writer.Room() && !full {
+	if !d.waiting || !l.writer.Room() && !full || l.ending.under && d.verb != Status && d.verb != EndDay {
 		return
 	}
 	d.waiting = false
@@ -208,6 +209,10 @@ func (l *loop) operate() {
 		l.survey(&d.answer.Venue)
 	case full:
 		d.answer.Refused = NoSpace
+	case d.verb == EndDay && l.ending.under: // it is the day that ends already
+		l.ending.stop = l.ending.stop || d.stop
+		d.answer.Seq, d.answer.Time = l.engine.Seq(), l.engine.Time()
+		d.await(l)
 	case d.verb == EndDay:
 		l.carryOut(l.endDay)
 		l.ending.stop = d.stop
