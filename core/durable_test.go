@@ -129,7 +129,7 @@ func testStalledDisk(t *testing.T, backend Backend) {
 // TestNextSegmentInTime: the helper rests between pieces of the next segment only as long as that is a quarter further than the
 // current one is used, and in sync mode hurries only when it is not an eighth further.
 func TestNextSegmentInTime(t *testing.T) {
-	h := &helper{making: 256 << 20, durability: Sync, first: 1, next: 2}
+	h := &helper{size: 256 << 20, durability: Sync, first: 1, next: 2}
 	h.current.Store(1) // none is ready
 	for _, test := range []struct {
 		used, at     uint64

@@ -13,7 +13,7 @@ import (
 const (
 	slotSize     = 1 << 20 // memory of one block
 	slotCount    = writesInFlight + 1
-	firstSegment = 4 << 20 // the first segment of an epoch is zeroed at the start, so it is small; see helper.grown
+	firstSegment = 4 << 20 // the first segment of an epoch is zeroed at the start, so it is small
 )
 
 // files are the journal's segments as the loop sees them: one that is written to, others that were prepared for later.

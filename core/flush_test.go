@@ -202,7 +202,7 @@ func TestAhead(t *testing.T) {
 	for life, want := range []int64{firstSegment + 3*c.Segment, firstSegment + c.Segment, 0} {
 		if life == 2 {
 			c.Segment, c.Ahead = 16<<20, 0 // of another size: made anew
-			want = firstSegment + 2*firstSegment
+			want = firstSegment + c.Segment
 		}
 		z := &zeros{World: newMachine(&c)}
 		c.World = z
@@ -226,34 +226,6 @@ func TestAhead(t *testing.T) {
 			t.Errorf("start %d left %d segments", life, len(names))
 		}
 	}
-	verify(t, c.Journal)
-}
-
-// TestSegmentsGrow: where one segment is kept ready, each is twice the one before, up to the size that was asked for.
-func TestSegmentsGrow(t *testing.T) {
-	c := config(t)
-	c.Segment, c.Durability = 12<<20, Async
-	s := open(t, c)
-	size := func(number uint32) int64 {
-		info, err := os.Stat(filepath.Join(c.Journal, journal.SegmentName(number)))
-		if err != nil {
-			return 0
-		}
-		return info.Size()
-	}
-	n := flooder(t, s, "U0")
-	wants := []int64{firstSegment, 2 * firstSegment, 12 << 20, 12 << 20}
-	for i, want := range wants {
-		number := uint32(i + 1)
-		eventually(t, "a segment", func() bool { return size(number) != 0 })
-		if got := size(number); got != want {
-			t.Errorf("segment %d has %d bytes, want %d", number, got, want)
-		}
-		if i >= 1 && i < len(wants)-1 {
-			send(t, n, flood(int(wants[i-1]/journal.CellSize)))
-		}
-	}
-	stop(t, s)
 	verify(t, c.Journal)
 }
 
@@ -300,7 +272,7 @@ func TestSpareInUse(t *testing.T) {
 // TestZerosWaitForAPause: the helper makes a segment beside one that is ready only while nobody trades, and at once when that one
 // is taken.
 func TestZerosWaitForAPause(t *testing.T) {
-	h := &helper{making: 1 << 20, durability: Sync, first: 1, next: 3}
+	h := &helper{size: 1 << 20, durability: Sync, first: 1, next: 3}
 	h.current.Store(1)
 	h.note(1<<19, 1<<20)
 	if h.idle() {

@@ -20,7 +20,7 @@ import (
 type helper struct {
 	world      World
 	dir        string
-	size       uint64 // of a full segment
+	size       uint64
 	ahead      uint32 // segments that are wanted
 	send       func(m *[messageSize]byte)
 	durability Durability
@@ -30,12 +30,11 @@ type helper struct {
 	done       chan struct{}
 	quit       atomic.Bool
 
-	next   uint32    // the segment to be made next; 0: the one behind that which is in use first
-	making uint64    // its size
-	first  uint32    // the first that was made
-	made   []file    // all of them; read by others when done
-	seen   uint64    // used, as it was ...
-	since  time.Time // ... since then
+	next  uint32    // the segment to be made next; 0: the one behind that which is in use first
+	first uint32    // the first that was made
+	made  []file    // all of them; read by others when done
+	seen  uint64    // used, as it was ...
+	since time.Time // ... since then
 
 	byHand bool // there is no goroutine: see Stepped.Prepare
 }
@@ -109,15 +108,6 @@ func (h *helper) wanted() bool {
 	return !h.quit.Load() && h.next != 0 && h.next <= current+h.ahead
 }
 
-// grown returns how large the next segment is made. Where only one is kept ready, each is twice the one before until they are
-// full: who floods a venue that has just been started then waits for a few zeros, and not for those of a full segment.
-func (h *helper) grown() uint64 {
-	if h.ahead > 1 {
-		return h.size
-	}
-	return min(h.size, firstSegment<<min(h.next-h.first+1, 32))
-}
-
 func noRest(uint64) (hurry bool) { return true }
 
 // rest leaves the disk to the journal for a while, behind a piece that was zeroed up to a byte, if the journal needs it. The
@@ -161,17 +151,16 @@ func (h *helper) idle() bool {
 
 // further says whether a segment that is zeroed up to a byte is one part in so many further than the current one is used.
 func (h *helper) further(at, parts uint64) bool {
-	return at*usedParts*parts >= h.used.Load()*h.making*(parts+1)
+	return at*usedParts*parts >= h.used.Load()*h.size*(parts+1)
 }
 
 // attempt prepares one segment and tells the loop how it went. False: it must be tried again.
 func (h *helper) attempt(rest func(at uint64) (hurry bool)) bool {
 	var m [messageSize]byte
 	le := binary.LittleEndian
-	h.making = h.grown()
 	f, err := spareOf(h.world, h.dir, h.next, h.size)
 	if err != nil {
-		f, err = prepare(h.world, h.dir, h.next, h.making, &h.quit, rest)
+		f, err = prepare(h.world, h.dir, h.next, h.size, &h.quit, rest)
 	}
 	switch {
 	case errors.Is(err, errQuit):
