@@ -143,6 +143,17 @@ func (e *Engine) auditBook(index uint16) (int, error) {
 	return n, nil
 }
 
+// filed yields every live order, by owner and in order of reference.
+func (e *Engine) filed(yield func(book.Slot, *order) bool) {
+	for u := range e.users {
+		for slot := e.users[u].first; slot != 0; slot = e.at(slot).next {
+			if !yield(slot, e.at(slot)) {
+				return
+			}
+		}
+	}
+}
+
 // auditMovers checks the lists of pegs and midpoint orders: linked both ways, in order of entry, nobody left out.
 func (e *Engine) auditMovers(index uint16, in *instrument) error {
 	w := in.watch
@@ -184,25 +195,22 @@ func (e *Engine) auditStops(index uint16, in *instrument) error {
 			moves += w.moves[i][side].Len()
 		}
 	}
-	for u := range e.users {
-		for slot := e.users[u].first; slot != 0; slot = e.at(slot).next {
-			o := e.at(slot)
-			if o.instrument != index || o.flags&orderPending == 0 {
-				continue
-			}
-			c, i, side := &e.cold[slot], triggerIndex(e.cold[slot].trigger), bookSide(o.side)
-			if w.pending[i][side].Find(nearest(side, c.stop), o.reference) != slot {
-				return fmt.Errorf("engine: stop %d is not due at its price", o.reference)
-			}
-			pending--
-			if o.flags&orderTrails == 0 {
-				continue
-			}
-			if w.moves[i][side].Find(moving(side, c), o.reference) != slot {
-				return fmt.Errorf("engine: stop %d does not move where it should", o.reference)
-			}
-			moves--
+	for slot, o := range e.filed {
+		if o.instrument != index || o.flags&orderPending == 0 {
+			continue
 		}
+		c, i, side := &e.cold[slot], triggerIndex(e.cold[slot].trigger), bookSide(o.side)
+		if w.pending[i][side].Find(nearest(side, c.stop), o.reference) != slot {
+			return fmt.Errorf("engine: stop %d is not due at its price", o.reference)
+		}
+		pending--
+		if o.flags&orderTrails == 0 {
+			continue
+		}
+		if w.moves[i][side].Find(moving(side, c), o.reference) != slot {
+			return fmt.Errorf("engine: stop %d does not move where it should", o.reference)
+		}
+		moves--
 	}
 	if pending != 0 || moves != 0 || w.leads != [3]lead{} {
 		return fmt.Errorf("engine: instrument %d: stops too many: %d are due, %d move; or some lag: %v", index, pending, moves, w.leads)
@@ -226,11 +234,9 @@ func (e *Engine) auditTops(index uint16, in *instrument) error {
 // auditSlices checks what icebergs count beside themselves (rule 2.6), and that no instrument waits to settle.
 func (e *Engine) auditSlices() error {
 	sum := uint32(0)
-	for u := range e.users {
-		for slot := e.users[u].first; slot != 0; slot = e.at(slot).next {
-			if o := e.at(slot); o.flags&orderIceberg != 0 {
-				sum += e.cold[slot].slices
-			}
+	for slot, o := range e.filed {
+		if o.flags&orderIceberg != 0 {
+			sum += e.cold[slot].slices
 		}
 	}
 	if sum != e.slices {
@@ -248,17 +254,14 @@ func (e *Engine) auditSlices() error {
 // is open (rule 2.2).
 func (e *Engine) auditTimes() error {
 	n := 0
-	for u := range e.users {
-		for slot := e.users[u].first; slot != 0; slot = e.at(slot).next {
-			o := e.at(slot)
-			if o.flags&orderExpires == 0 {
-				continue
-			}
-			if at := e.cold[slot].expire; e.expiries.Find(at, o.reference) != slot || at < e.due || e.open && at <= e.time {
-				return fmt.Errorf("engine: order %d should expire at %d; it is %d, and the next is due at %d", o.reference, at, e.time, e.due)
-			}
-			n++
+	for slot, o := range e.filed {
+		if o.flags&orderExpires == 0 {
+			continue
 		}
+		if at := e.cold[slot].expire; e.expiries.Find(at, o.reference) != slot || at < e.due || e.open && at <= e.time {
+			return fmt.Errorf("engine: order %d should expire at %d; it is %d, and the next is due at %d", o.reference, at, e.time, e.due)
+		}
+		n++
 	}
 	if n != e.expiries.Len() {
 		return fmt.Errorf("engine: %d orders are due to expire, a recount gives %d", e.expiries.Len(), n)
