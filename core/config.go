@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"time"
@@ -207,12 +208,8 @@ func (c *Config) block() uint64 {
 	return c.Block
 }
 
-func (c *Config) chunk() uint64 {
-	if c.Chunk == 0 {
-		return gateway.ChunkSize
-	}
-	return c.Chunk
-}
+// chunk returns the unit in which streams take memory.
+func (c *Config) chunk() uint64 { return cmp.Or(c.Chunk, gateway.ChunkSize) }
 
 // definition returns the command that defines an instrument. One without terms has no second cell.
 func (in *Instrument) definition() *engine.Command {

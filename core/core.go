@@ -292,7 +292,7 @@ func (l *loop) build(cfg *Config) (*found, error) {
 	f, err := l.recovered(cfg, gateway.Config{
 		Secret: cfg.Secret, Connections: cfg.MaxSessions,
 		Control: arena[controlOff:][:control], ControlOff: controlOff,
-		Streams: arena[streamsOff:][:streams], StreamsOff: streamsOff, Chunk: cfg.Chunk, PastOff: pastOff,
+		Streams: arena[streamsOff:][:streams], StreamsOff: streamsOff, Chunk: cfg.chunk(), PastOff: pastOff,
 		LoginTimeout: uint64(cfg.LoginTimeout), ClientTimeout: uint64(cfg.ClientTimeout), Heartbeat: uint64(cfg.Heartbeat),
 		Stall: uint64(cfg.StallTimeout), Behind: cfg.MaxBehind,
 		Allow: cfg.Allow, PerSource: cfg.MaxPerSource, WrongLogins: cfg.WrongLogins,

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"syscall"
 
-	"matcher/gateway"
 	"matcher/journal"
 	"matcher/ring"
 )
@@ -66,9 +65,9 @@ func (f *files) left(l *loop) uint64 {
 	return f.current.size - f.place(l.writer.State().Position)
 }
 
-// usedUp says whether the block that comes next has no place to be written to, nor will have one before there is space on the
+// noPlace says whether the block that comes next has no place to be written to, nor will have one before there is space on the
 // disk.
-func (f *files) usedUp(l *loop) bool {
+func (f *files) noPlace(l *loop) bool {
 	return f.full && len(f.spares) == 0 && !f.fits(l, max(l.writer.Pending(), journal.BlockUnit))
 }
 
@@ -142,7 +141,7 @@ func (l *loop) message(res int32) {
 	case messagePast:
 		l.fetched(m)
 	case messageSnapshot:
-		l.past.waiting = append(l.past.waiting, gateway.Past{Conn: lookForNewer, From: uint64(l.engine.Accounts())})
+		l.lookElsewhere()
 	case messageElsewhere:
 		l.elsewhere()
 	case messageStop:

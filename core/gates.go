@@ -48,7 +48,7 @@ func (l *loop) space() {
 	f := &l.files
 	low := f.full && len(f.spares) == 0 && f.left(l) < f.current.size/4
 	switch {
-	case f.usedUp(l) && !l.writer.Room() && !l.dry:
+	case f.noPlace(l) && !l.writer.Room() && !l.dry:
 		l.dry = true
 		l.log("warning: the journal is full: nothing is read until there is space")
 	case l.state != serving || !l.writer.Room() || !l.mayPass():

@@ -131,6 +131,7 @@ func testRefusedStartChangesNothing(t *testing.T, backend Backend) {
 		"no segment": func(c *Config) { c.Segment = 0 },
 		"ahead":      func(c *Config) { c.Ahead = uint64(maxAhead*c.Segment) + 1 },
 		"sessions":   func(c *Config) { c.MaxSessions = 0 },
+		"chunk":      func(c *Config) { c.Chunk = 4 << 10 },
 		"memory":     func(c *Config) { c.StreamMemory = 1 << 20 },
 		"durability": func(c *Config) { c.Durability = 3 },
 		"roll":       func(c *Config) { c.Roll.At = 24 * time.Hour },

@@ -195,7 +195,7 @@ func (d *desk) cell(m []byte) bool {
 // last message of a day.
 func (l *loop) operate() {
 	d := &l.desk
-	full := l.files.usedUp(l)
+	full := l.files.noPlace(l)
 	if !d.waiting || !l.writer.Room() && !full || l.ending.under && d.verb != Status && d.verb != EndDay {
 		return
 	}

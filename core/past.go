@@ -84,7 +84,9 @@ func (p *past) work(job gateway.Past) {
 func (p *past) look(accounts int) {
 	h, passed := snapshot.NewestHistory(p.files)
 	if h == nil {
-		p.tell(&elsewhere{err: errors.Join(passed...)})
+		if len(passed) != 0 {
+			p.tell(&elsewhere{err: errors.Join(passed...)})
+		}
 		return
 	}
 	if p.history != nil && h.Seq() <= p.history.Seq() {
@@ -146,6 +148,11 @@ func (l *loop) fetch() {
 			return // requests of sessions that are over fill it; it is being worked off
 		}
 	}
+}
+
+// lookElsewhere has the newest snapshot looked at.
+func (l *loop) lookElsewhere() {
+	l.past.waiting = append(l.past.waiting, gateway.Past{Conn: lookForNewer, From: uint64(l.engine.Accounts())})
 }
 
 // elsewhere lets memory of the streams go that a snapshot holds too.

@@ -19,6 +19,7 @@
 package gateway
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"hash"
@@ -140,7 +141,7 @@ func New(cfg Config) *Gateway {
 		cfg:     cfg,
 		conns:   make([]conn, cfg.Connections),
 		parts:   make([][maxPacket]byte, cfg.Connections),
-		streams: newStreams(cfg.Streams, cfg.Chunk),
+		streams: newStreams(cfg.Streams, cmp.Or(cfg.Chunk, ChunkSize)),
 		sources: newSources(&cfg),
 		names:   map[[6]byte]uint16{},
 		mac:     hmac.New(sha256.New, cfg.Secret[:]),

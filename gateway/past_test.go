@@ -270,3 +270,20 @@ func TestGivenBackOfItsSession(t *testing.T) {
 		t.Errorf("%d chunks were free, %d are", before, free)
 	}
 }
+
+// TestGivenBackLittleByLittle: however much is elsewhere, one call of Service gives a bounded part of it back.
+func TestGivenBackLittleByLittle(t *testing.T) {
+	r := newRig(t, 100, func(c *Config) { c.Chunk = 8 << 10 })
+	k := &keeper{rig: r, whole: newRig(t, 100)}
+	for r.g.streams.taken < mostGivenBack+50 {
+		k.order(1)
+	}
+	r.turn()
+	r.g.Elsewhere([]uint64{0, r.e.Sent(1), 0})
+	for _, want := range []int{mostGivenBack, int(r.g.streams.taken) - 2} { // each of the two keeps one
+		r.g.Service(r.now, 1, false)
+		if got := r.g.streams.spares; got != want {
+			t.Errorf("%d chunks are given back, want %d", got, want)
+		}
+	}
+}

@@ -55,9 +55,6 @@ type Mark struct {
 }
 
 func newStreams(memory []byte, size uint64) streams {
-	if size == 0 {
-		size = ChunkSize
-	}
 	return streams{memory: memory, size: size, chunks: make([]chunk, uint64(len(memory))/size+1)}
 }
 
