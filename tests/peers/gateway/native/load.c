@@ -138,7 +138,7 @@ static void report(int64_t ns) {
 static void harm(int floods) {
   static uint8_t bytes[4096 * (SOUP + CANCEL)];
   if (!bytes[1]) {
-    put32(cancel + SOUP + 1, 1);
+    put32(cancel + SOUP + 1, ~0u); // not 1: a server may come to it after the session's next login, with an order 1
     for (unsigned i = 0; i < sizeof bytes; i += sizeof cancel) memcpy(bytes + i, cancel, sizeof cancel);
   }
   for (int i = 1; i <= floods; i++) {
