@@ -21,7 +21,7 @@
 //
 // Orders, queues, blocks and pages are found by their numbers from where their arrays begin (memory), without a check of
 // bounds: these numbers come from the book itself, and Audit holds them to be right. What a caller says is checked at the door,
-// except that a slot is one of this Orders.
+// except that a slot is one of this Orders, and but for the short way of short.go, which is for a caller who has looked.
 //
 // # Memory
 //
@@ -117,21 +117,12 @@ func (b *Book) Add(s Slot, r Resting, weight uint64) {
 		b.addFar(s, r, weight)
 		return // nothing outlives a call, so nothing is kept in memory for it
 	}
-	at |= key % blockSize
-	q := b.queue(at)
-	tail := q.tail
-	// Field by field: a literal would be built on the stack and copied in wider pieces than it was written in, which stalls.
-	n.next, n.prev, n.queue, n.leaves, n.weight = 0, tail, at, r.Qty, weight
-	n.price, n.ladder, n.state = r.Price, which, queued
-	q.tail = uint32(s)
-	q.total += uint64(r.Qty)
-	b.hash += weight * uint64(r.Qty)
-	if tail != 0 {
-		b.node(tail).next = uint32(s)
-		return
+	q := Queue(at | key%blockSize)
+	behind := b.Join(s, q, r.Side, r.Price, r.Qty, weight)
+	n.ladder = which
+	if !behind {
+		b.Lead(s, q)
 	}
-	q.head = uint32(s)
-	b.mark(l, key, at)
 }
 
 // addFar is Add of an order whose block of prices is not there.
@@ -165,25 +156,8 @@ func (b *Book) Remove(s Slot) {
 		b.unpark(n)
 		return
 	}
-	n.state = taken
-	q := b.queue(n.queue)
-	q.total -= uint64(n.leaves)
-	b.hash -= n.weight * uint64(n.leaves)
-	// No branch depends on where in its queue the order stands: nobody can predict that, and the guess is settled only when
-	// the order's cache line has come. At the ends the neighbour is node 0, which nobody reads.
-	next, prev := n.next, n.prev
-	b.node(next).prev = prev
-	b.node(prev).next = next
-	head, tail := q.head, q.tail
-	if prev == 0 {
-		head = next
-	}
-	if next == 0 {
-		tail = prev
-	}
-	q.head, q.tail = head, tail
-	if head == 0 {
-		b.drop(b.ladderAt(n.ladder), n.queue)
+	if !b.Leave(s) {
+		b.Drop(s)
 	}
 }
 

@@ -244,6 +244,34 @@ func TestPlace(t *testing.T) {
 	}
 }
 
+// Where somebody stood nobody does when the last has left, in whatever way, though others stand near.
+func TestTail(t *testing.T) {
+	orders := NewOrders(10)
+	b := New(Config{Orders: orders, MaxPrice: 5000})
+	add := func(p Price) Slot {
+		s := orders.Take()
+		b.Add(s, Resting{Side: Buy, Price: p, Qty: 10}, 0)
+		return s
+	}
+	near := add(9)
+	for name, leave := range map[string]func(s Slot){
+		"removed": func(s Slot) { b.Remove(s) },
+		"filled":  func(Slot) { walk(b, nil, Sell, 10, 10) },
+	} {
+		s := add(10)
+		if got := b.Tail(Buy, Displayed, 10); got != s {
+			t.Errorf("%s: the tail is %d, want %d", name, got, s)
+		}
+		leave(s)
+		if got := b.Tail(Buy, Displayed, 10); got != 0 {
+			t.Errorf("%s: the tail is %d where nobody stands", name, got)
+		}
+	}
+	if got := b.Tail(Buy, Displayed, 9); got != near {
+		t.Errorf("the tail is %d, want %d", got, near)
+	}
+}
+
 // A filled order keeps its slot, and what it was, until it is freed.
 func TestSlotOutlivesFill(t *testing.T) {
 	orders := NewOrders(1)

@@ -24,33 +24,39 @@ func (b *Book) against(taker Side) *twoLadders { return &b.sides[taker^1] }
 // Trade executes up to qty against the order that is first in line opposite to an aggressor of side taker: somebody must rest
 // there. An order filled whole leaves its queue, but its slot stays taken until Orders.Free.
 func (b *Book) Trade(taker Side, qty Qty) Fill {
-	side := b.against(taker)
-	l := &side[Displayed]
-	if side[Hidden].best < l.best {
-		l = &side[Hidden]
+	f, last := b.Hit(taker, qty)
+	if last {
+		b.Drop(f.Maker)
 	}
-	at := l.bestQueue
-	q := b.queue(at)
+	return f
+}
+
+// Hit is Trade but for one thing: if it says that the maker was the last of its queue, Drop must follow before anything else
+// is done with the book.
+func (b *Book) Hit(taker Side, qty Qty) (f Fill, last bool) {
+	side, class := b.against(taker), Displayed
+	if side[Hidden].best < side[Displayed].best {
+		class = Hidden
+	}
+	q := b.queue(side[class%2].bestQueue)
 	maker := q.head
 	n := b.node(maker)
 	if n.state != queued {
 		panic("book: Trade with nobody")
 	}
-	f := Fill{Maker: Slot(maker), Price: n.price, Qty: min(qty, n.leaves)}
+	f = Fill{Maker: Slot(maker), Price: n.price, Qty: min(qty, n.leaves)}
 	f.Leaves = n.leaves - f.Qty
 	n.leaves = f.Leaves
 	q.total -= uint64(f.Qty)
 	b.hash -= n.weight * uint64(f.Qty)
-	if f.Leaves == 0 {
-		n.state = taken
-		q.head = n.next
-		b.node(n.next).prev = 0
-		if n.next == 0 {
-			q.tail = 0
-			b.drop(l, at)
-		}
+	if f.Leaves != 0 {
+		return f, false
 	}
-	return f
+	n.state = taken
+	next := n.next
+	q.head = next
+	b.node(next).prev = 0
+	return f, next == 0
 }
 
 // Fillable returns what a walk would execute of need. It changes nothing, and it looks at queues, not at orders.

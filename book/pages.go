@@ -15,9 +15,10 @@ const (
 	keptPages = 8    // of each ladder that may be empty and stay linked
 )
 
-// queue is the orders of one price, oldest first: four to a cache line.
+// queue is the orders of one price, oldest first: four to a cache line. What is in it while its bit in the block is not set
+// says nothing.
 type queue struct {
-	head, tail uint32 // slots, 0 when empty
+	head, tail uint32 // slots
 	total      uint64 // leaves of all
 }
 

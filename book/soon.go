@@ -20,7 +20,10 @@ func (b *Book) Soon(side Side, price Price) uint32 {
 	if b.Crosses(side, price) {
 		return b.ladder(1-side, Displayed).bestQueue
 	}
-	return b.queueAt(b.ladder(side, Displayed), price)
+	if at := b.QueueOf(side, price); at.There() {
+		return uint32(at)
+	}
+	return 0
 }
 
 // Line is the memory of a queue.

@@ -70,14 +70,14 @@ func (b *Book) Tail(s Side, c Class, p Price) Slot {
 	return Slot(b.queue(b.queueAt(b.ladder(s, c), p)).tail) // of queue 0 nothing is the tail
 }
 
-// queueAt returns the queue of a price, 0, in which nothing stands, if there is no memory for it now.
+// queueAt returns the queue of a price, 0, in which nothing stands, if nobody stands there.
 func (b *Book) queueAt(l *ladder, p Price) uint32 {
 	if p-1 >= b.highest {
 		return 0
 	}
 	key := l.key(p)
-	if at := b.blockOf(l.pageOf(key), key); at != 0 {
-		return at | key%blockSize
+	if at := b.blockOf(l.pageOf(key), key) | key%blockSize; at >= blockSize && b.stands(at) {
+		return at
 	}
 	return 0
 }
