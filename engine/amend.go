@@ -2,8 +2,13 @@ package engine
 
 import "matcher/book"
 
-// cancelRare cancels an order that is not plain, or a part of one.
-func (e *Engine) cancelRare(c *Cancel, o *order, slot book.Slot) {
+// cancelRare is cancel of an order that is not plain, or of a part of one, or of one that is not there.
+func (e *Engine) cancelRare(c *Cancel) {
+	slot := e.find(c.User, c.Idx, c.Ref)
+	if slot == 0 {
+		return
+	}
+	o := e.at(slot)
 	if c.Qty <= o.used {
 		e.kill(slot, 'U')
 		return

@@ -110,7 +110,7 @@ type Engine struct {
 type instrument struct {
 	book     *book.Book
 	tick     uint64
-	inverse  uint64 // 2^64/tick, for dividing by it; 0: the tick is 1
+	inverse  uint64 // 2^63/tick, rounded up, for dividing by it
 	maxPrice uint64
 	plain    [4]uint32 // by side of an aggressor: so many lots may go the short way, 0 none; see setPlain
 	watching uint32    // orders that move by themselves
@@ -195,12 +195,47 @@ func (e *Engine) Apply(events []Event, cmd *Command) []Event {
 	e.seq, e.time = cmd.Seq, cmd.Time
 	e.turn++
 	e.out = events
+	if e.due > cmd.Time && len(events) < cap(events) { // nothing is due, and what the short way tells first finds room
+		if cmd.Kind == KindEnter {
+			e.enter(cmd)
+			if len(e.unsettled) == 0 {
+				return e.out
+			}
+			return e.settled()
+		}
+		if cmd.Kind == KindCancel {
+			e.cancel(cmd.Cancel())
+			if len(e.unsettled) == 0 {
+				return e.out
+			}
+			return e.settled()
+		}
+		e.carryOut(cmd)
+		return e.settled()
+	}
 	if e.due <= e.time && e.open && cmd.Kind != KindRestart { // what a Restart or a Day begins hears of it behind the rest
 		e.expire()
 	}
-	if len(e.out) == cap(e.out) { // what the short way tells first finds room
-		e.out = slices.Grow(e.out, 1)
+	e.growOut()
+	e.carryOut(cmd)
+	return e.settled()
+}
+
+// growOut makes room for one more event.
+//
+//go:noinline
+func (e *Engine) growOut() { e.out = slices.Grow(e.out, 1) }
+
+// settled is the end of a command.
+func (e *Engine) settled() []Event {
+	if len(e.unsettled) != 0 {
+		e.settle()
 	}
+	return e.out
+}
+
+// carryOut carries out a command of any kind.
+func (e *Engine) carryOut(cmd *Command) {
 	switch cmd.Kind {
 	case KindEnter:
 		e.enter(cmd)
@@ -221,10 +256,6 @@ func (e *Engine) Apply(events []Event, cmd *Command) []Event {
 	default:
 		e.venue(cmd)
 	}
-	if len(e.unsettled) != 0 {
-		e.settle()
-	}
-	return e.out
 }
 
 // expire cancels every order that is dead at the time of the command, ordered by expiry and reference, and settles

@@ -253,20 +253,52 @@ func (l *floorLoad) bench(b *testing.B, every int, output bool) {
 }
 
 func (l *floorLoad) run(v *hall, cells []byte, every int, output bool) (sum uint64) {
-	e, events, left, deep := v.Engine, v.events, every, v.Deep()
-	for at := 0; at < len(cells); at += engine.CellSize {
-		if soon := at + hints*engine.CellSize; deep && soon < len(cells) {
-			e.Soon(cells[soon:])
+	if every == 0 {
+		every = len(cells) / engine.CellSize
+	}
+	for len(cells) != 0 {
+		block := cells[:min(every*engine.CellSize, len(cells))]
+		switch {
+		case v.Deep():
+			sum = v.hinted(cells, len(block), output, sum)
+		case output:
+			for at := 0; at < len(block); at += engine.CellSize {
+				v.one(block, at)
+				sum = engine.FoldOutput(sum, v.events)
+			}
+		default:
+			v.block(block)
 		}
-		events = e.Apply(events[:0], (*engine.Command)(unsafe.Pointer(&cells[at]))) // none has a second cell
-		if output {
-			sum = engine.FoldOutput(sum, events)
-		}
-		if left--; left == 0 {
-			sum ^= e.Hash()
-			left, deep = every, e.Deep()
+		if cells = cells[len(block):]; len(block) == every*engine.CellSize {
+			sum ^= v.Hash()
 		}
 	}
+	return sum
+}
+
+// block applies cells, each of which is a command.
+func (v *hall) block(cells []byte) {
+	e, events := v.Engine, v.events
+	for at := 0; at < len(cells); at += engine.CellSize {
+		events = e.Apply(events[:0], (*engine.Command)(unsafe.Pointer(&cells[at])))
+	}
 	v.events = events
+}
+
+func (v *hall) one(cells []byte, at int) {
+	v.events = v.Apply(v.events[:0], (*engine.Command)(unsafe.Pointer(&cells[at])))
+}
+
+// hinted applies the first cells, so many bytes of them, and gives hints of those behind.
+func (v *hall) hinted(cells []byte, size int, output bool, sum uint64) uint64 {
+	for at := 0; at < size; at += engine.CellSize {
+		if soon := at + hints*engine.CellSize; soon < len(cells) {
+			v.Soon(cells[soon:])
+		}
+		v.one(cells, at)
+		if output {
+			sum = engine.FoldOutput(sum, v.events)
+		}
+	}
 	return sum
 }

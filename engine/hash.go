@@ -12,34 +12,41 @@ import (
 // costs as much as was touched, not as much as there is.
 type hashes struct {
 	sum   uint64 // of all user and book terms, as last read
-	users []uint16
-	books []uint16
+	users touched
+	books touched
 }
 
 // hashed is what a user and an instrument carry: their term as last read, and whether they are on the list.
 type hashed struct {
 	term  uint64
-	dirty bool
+	dirty uint8 // 1: on it
 }
 
-func (e *Engine) touchUser(u *user, index uint16) {
-	if !u.dirty {
-		e.dirty(u, index)
+// touched is the users, or the books, that have changed since the last reading, in no order.
+type touched struct {
+	list []uint16 // one longer than there are users or books
+	n    int
+}
+
+// fit makes the list long enough for so many users or books.
+func (t *touched) fit(n int) {
+	if n >= len(t.list) {
+		t.list = append(t.list, make([]uint16, n+1-len(t.list))...)
 	}
 }
 
-//go:noinline
-func (e *Engine) dirty(u *user, index uint16) {
-	u.dirty = true
-	e.hashes.users = append(e.hashes.users, index)
+// note puts one on the list that may be on it. It has no branch: which of the accounts were there before, nobody can predict.
+func (t *touched) note(h *hashed, index uint16) {
+	*(*uint16)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(t.list)), t.n*2)) = index
+	t.n += int(h.dirty ^ 1)
+	h.dirty = 1
 }
+
+func (e *Engine) touchUser(u *user, index uint16) { e.hashes.users.note(&u.hashed, index) }
 
 // touchBook notes that an instrument has changed: for the hash, and for what has to settle (rule 2.4).
 func (e *Engine) touchBook(in *instrument, index uint16) {
-	if !in.dirty {
-		in.dirty = true
-		e.hashes.books = append(e.hashes.books, index)
-	}
+	e.hashes.books.note(&in.hashed, index)
 	if in.watching != 0 && !in.unsettled {
 		in.unsettled = true
 		e.unsettled = append(e.unsettled, index)
@@ -52,22 +59,22 @@ func (e *Engine) touchBook(in *instrument, index uint16) {
 // changed: golden journals hold what it is.
 func (e *Engine) Hash() uint64 {
 	h := &e.hashes
-	for _, i := range h.users {
+	for _, i := range h.users.list[:h.users.n] {
 		u := &e.users[i]
 		h.sum += u.retake(e.userTerm(i))
 	}
-	for _, i := range h.books {
+	for _, i := range h.books.list[:h.books.n] {
 		in := &e.instruments[i]
 		h.sum += in.retake(e.bookTerm(in))
 	}
-	h.users, h.books = h.users[:0], h.books[:0]
+	h.users.n, h.books.n = 0, 0
 	return h.sum + e.venueTerm()
 }
 
 // retake replaces the term and returns by how much it grew.
 func (h *hashed) retake(term uint64) uint64 {
 	grown := term - h.term
-	h.term, h.dirty = term, false
+	h.term, h.dirty = term, 0
 	return grown
 }
 

@@ -184,14 +184,13 @@ func (e *Engine) file(o *order, slot book.Slot) {
 // listed appends an order to its owner's list. References only grow, so the list is in order of reference.
 func (e *Engine) listed(u *user, o *order, slot book.Slot) {
 	u.open++
-	last := u.tail
+	first, last := u.first, u.tail
 	o.prev, o.next = last, 0
-	u.tail = slot
-	if last != 0 {
-		e.at(last).next = slot
-	} else {
-		u.first = slot
+	e.at(last).next = slot
+	if last == 0 {
+		first = slot
 	}
+	u.first, u.tail = first, slot
 }
 
 // unlisted takes an order out of its owner's list. No branch depends on where it stands: slot 0 takes what nobody reads.

@@ -43,3 +43,60 @@ func TestShortWay(t *testing.T) {
 		}
 	}
 }
+
+// TestChannelsAreApart: in a small table of names an order of one channel may stand where the short way looks for one of the default
+// channel with the same number. It is not taken for it.
+func TestChannelsAreApart(t *testing.T) {
+	const numbers = 5
+	for channel := 1; channel < 255; channel++ {
+		v := newHall(1, 16, 1)
+		var c engine.Command
+		for ref := uint32(1); ref <= numbers; ref++ {
+			fill(&c, 1, ref, 'B', 1, 1000)
+			c.Idx = uint8(channel)
+			if ev := v.apply(&c); len(ev) != 1 || ev[0].Kind != 'A' {
+				t.Fatalf("channel %d: %+v", channel, ev)
+			}
+		}
+		for ref := uint32(1); ref <= numbers; ref++ {
+			c = engine.Command{}
+			*c.Cancel() = engine.Cancel{Header: engine.Header{Kind: engine.KindCancel, User: 1}, Ref: ref}
+			if ev := v.apply(&c); len(ev) != 0 {
+				t.Fatalf("a Cancel of order %d of channel 0 did something to channel %d: %+v", ref, channel, ev)
+			}
+			replacing(&c, 1, 100+ref, ref)
+			if ev := v.apply(&c); len(ev) != 0 {
+				t.Fatalf("a Replace of order %d of channel 0 did something to channel %d: %+v", ref, channel, ev)
+			}
+		}
+	}
+}
+
+// TestReplaceIsExempted: a Replace that says that its order outlives a connection is believed, though all else of it is plain.
+func TestReplaceIsExempted(t *testing.T) {
+	for _, exempt := range []uint8{0, 'N'} {
+		v := newHall(1, 100, 1)
+		var c engine.Command
+		*c.AsUser() = engine.User{Header: engine.Header{Kind: engine.KindUser}, Name: [6]byte([]byte("U00000")), OnDrop: 1}
+		v.apply(&c)
+		v.apply(fill(&c, 1, 1, 'B', 1, 1000))
+		replacing(&c, 1, 2, 1).Replace().Exempt = exempt
+		if ev := v.apply(&c); len(ev) != 1 || ev[0].Kind != 'U' {
+			t.Fatalf("%+v", ev)
+		}
+		c = engine.Command{}
+		*c.Disconnect() = engine.Disconnect{Header: engine.Header{Kind: engine.KindDisconnect, User: 1}, Cause: engine.CauseClosed}
+		if ev := v.apply(&c); (len(ev) == 0) != (exempt == 'N') {
+			t.Errorf("tag 134 %q: the end of the connection gives %+v", exempt, ev)
+		}
+	}
+}
+
+// replacing makes c a Replace by a plain order of the day.
+func replacing(c *engine.Command, user uint16, ref, orig uint32) *engine.Command {
+	*c = engine.Command{}
+	*c.Replace() = engine.Replace{
+		Header: engine.Header{Kind: engine.KindReplace, User: user}, Ref: ref, OrigRef: orig, Qty: 2, Price: 1000, TIF: '0', Display: 'Y',
+	}
+	return c
+}

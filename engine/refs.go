@@ -9,14 +9,16 @@ import (
 
 // refTable finds the slot of a live order by (user, channel, UserRefNum). Clients count UserRefNums upwards, so they are used
 // as an index: every account has a secret place where its names begin, and from there on neighbouring names lie side by
-// side. Regions of accounts overlap; a name has four places, about a quarter of the table apart, and takes the first that
-// is free.
+// side. Regions of accounts overlap; a name has four places, two ninths of the table apart (at a quarter of it, or an eighth, there
+// may be where another account is counting), and takes the first that is free.
 // An entry is a slot and six bits of the name, so that hardly ever an order is looked at in vain: the order says whether it
 // is the one that was meant. A name whose places are all taken goes to a second table, which has room for all.
 //
 // Clients choose UserRefNums, and so, among their own, which meet: those go to the second table, whose places are secret.
 type refTable struct {
 	places []uint32 // slot<<tagBits | tag, 0 free; twice as many as orders or more, a power of two
+	mask   uint32   // one less than so many
+	step   uint32   // from a place of a name to its next
 	rest   []uint32 // the same, open addressing, linear probing
 	used   int      // of rest
 	salt   uint64
@@ -32,7 +34,9 @@ func newRefTable(orders int, salt uint64) refTable {
 	for n < 2*orders {
 		n *= 2
 	}
-	return refTable{places: make([]uint32, n), rest: make([]uint32, n), salt: salt}
+	return refTable{
+		places: make([]uint32, n), mask: uint32(n - 1), step: uint32(n/9*2 + 1), rest: make([]uint32, n), salt: salt,
+	}
 }
 
 // base is where the names of an account begin: as far from those of others as places can be for as many accounts as there are,
@@ -54,8 +58,34 @@ func (u *user) name(idx uint8, ref uint32) (place uint32, tag uint32) {
 
 // first returns the first place of a name of channel 0, entry what stands there for an order.
 func (t *refTable) first(u *user, ref uint32) *uint32 {
-	at := (u.base + ref) & uint32(len(t.places)-1)
-	return (*uint32)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(t.places)), uintptr(at)*4))
+	return t.at((u.base + ref) & t.mask)
+}
+
+// The short way knows the first two places of a name of channel 0: in a table that is used to the full every fifth name is not at
+// its first.
+
+// free returns the first place of a name if nothing stands there, else the second, where something may stand.
+func (t *refTable) free(u *user, ref uint32) *uint32 {
+	at := (u.base + ref) & t.mask
+	second := (at + t.step) & t.mask
+	if *t.at(at) != 0 {
+		at = second
+	}
+	return t.at(at)
+}
+
+// own returns the second place of a name if by its tag the first is another's, else the first. It may be another's all the same.
+func (t *refTable) own(u *user, ref uint32) *uint32 {
+	at := (u.base + ref) & t.mask
+	second := (at + t.step) & t.mask
+	if (*t.at(at)^ref^u.base)&tagMask != 0 {
+		at = second
+	}
+	return t.at(at)
+}
+
+func (t *refTable) at(i uint32) *uint32 {
+	return (*uint32)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(t.places)), uintptr(i)*4))
 }
 
 func (t *refTable) entry(u *user, ref uint32, slot book.Slot) uint32 {
@@ -64,19 +94,18 @@ func (t *refTable) entry(u *user, ref uint32, slot book.Slot) uint32 {
 
 // get returns 0 if there is no such order.
 func (t *refTable) get(e *Engine, u *user, index uint16, idx uint8, ref uint32) book.Slot {
-	n := uint32(len(t.places))
-	if n == 0 {
+	if len(t.places) == 0 {
 		return 0
 	}
 	place, tag := u.name(idx, ref)
 	for range 4 {
-		if x := t.places[place&(n-1)]; x&tagMask == tag && x != 0 {
+		if x := t.places[place&t.mask]; x&tagMask == tag && x != 0 {
 			slot := book.Slot(x >> tagBits)
 			if o := e.at(slot); o.ref == ref && o.user == index && o.idx == idx {
 				return slot
 			}
 		}
-		place += n/4 + 3
+		place += t.step
 	}
 	if t.used == 0 {
 		return 0
@@ -86,13 +115,13 @@ func (t *refTable) get(e *Engine, u *user, index uint16, idx uint8, ref uint32) 
 
 func (t *refTable) put(e *Engine, u *user, o *order, slot book.Slot) {
 	place, tag := u.name(o.idx, o.ref)
-	n, x := uint32(len(t.places)), uint32(slot)<<tagBits|tag
+	x := uint32(slot)<<tagBits | tag
 	for range 4 {
-		if at := &t.places[place&(n-1)]; *at == 0 {
+		if at := &t.places[place&t.mask]; *at == 0 {
 			*at = x
 			return
 		}
-		place += n/4 + 3
+		place += t.step
 	}
 	t.rest[t.seek(e, o.user, o.idx, o.ref)] = x
 	t.used++
@@ -100,13 +129,13 @@ func (t *refTable) put(e *Engine, u *user, o *order, slot book.Slot) {
 
 func (t *refTable) remove(e *Engine, u *user, o *order, slot book.Slot) {
 	place, tag := u.name(o.idx, o.ref)
-	n, x := uint32(len(t.places)), uint32(slot)<<tagBits|tag
+	x := uint32(slot)<<tagBits | tag
 	for range 4 {
-		if at := &t.places[place&(n-1)]; *at == x {
+		if at := &t.places[place&t.mask]; *at == x {
 			*at = 0
 			return
 		}
-		place += n/4 + 3
+		place += t.step
 	}
 	i := t.seek(e, o.user, o.idx, o.ref)
 	if t.rest[i] != x {
@@ -114,7 +143,7 @@ func (t *refTable) remove(e *Engine, u *user, o *order, slot book.Slot) {
 	}
 	t.used--
 	// Close the gap by moving back whatever a probe could no longer reach across it.
-	mask := uint64(n - 1)
+	mask := uint64(t.mask)
 	for j := (i + 1) & mask; t.rest[j] != 0; j = (j + 1) & mask {
 		m := e.at(book.Slot(t.rest[j] >> tagBits))
 		if home := t.home(m.user, m.idx, m.ref); (j-home)&mask >= (j-i)&mask {

@@ -2,8 +2,8 @@ package engine
 
 import "matcher/book"
 
-// replace carries out OUCH 5.0 Replace Order with its four outcomes (rule 9.4).
-func (e *Engine) replace(cmd *Command) {
+// replaceRare carries out a Replace that is not one of a plain order by another, with its four outcomes (rule 9.4).
+func (e *Engine) replaceRare(cmd *Command) {
 	c := cmd.Replace()
 	slot := e.find(c.User, c.Idx, c.OrigRef)
 	if slot == 0 {
@@ -20,12 +20,16 @@ func (e *Engine) replace(cmd *Command) {
 	}
 	h := c.Header
 	h.Instrument = old.instrument
-	if u.interval != 0 && !e.pace(u) {
-		e.use(u, c.User, c.Idx, c.Ref)
-		e.reject(&h, c.Ref, c.ClOrdID, rejectRate)
-		return
-	}
-	if e.plainReplace(c, u, old, slot) {
+	if u.interval != 0 {
+		if !e.pace(u) {
+			e.use(u, c.User, c.Idx, c.Ref)
+			e.reject(&h, c.Ref, c.ClOrdID, rejectRate)
+			return
+		}
+		interval := u.interval
+		u.interval = 0
+		e.replace(cmd) // of an account that has paid, and so has no rate meanwhile
+		u.interval = interval
 		return
 	}
 	if h.Side == 0 {

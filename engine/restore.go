@@ -147,6 +147,7 @@ func (r *restore) account() {
 	e.users = append(e.users, user{
 		last: make([]uint32, channels), last0: a.last0, sent: a.sent, paid: a.paid, disabled: a.disabled != 0, base: e.refs.base(index),
 	})
+	e.hashes.users.fit(len(e.users))
 	u := &e.users[index]
 	u.define(&def)
 	if a.disabled > 1 || a.channels >= channels {
@@ -225,6 +226,7 @@ func (r *restore) instrument() {
 	}
 	r.tops, r.sleeps = append(r.tops, m.top), append(r.sleeps, w)
 	e.instruments = append(e.instruments, in)
+	e.hashes.books.fit(len(e.instruments))
 	e.symbols.put(d.Symbol, index)
 	e.touchBook(&e.instruments[index], index)
 }

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"slices"
 	"unsafe"
 
 	"matcher/book"
@@ -10,7 +9,7 @@ import (
 // event appends an event whose fields are all still to be set.
 func (e *Engine) event() *Event {
 	if len(e.out) == cap(e.out) {
-		e.out = slices.Grow(e.out, 1)
+		e.growOut()
 	}
 	return e.next()
 }

@@ -139,6 +139,7 @@ func (e *Engine) addInstrument(d *Instrument, t Terms) {
 	in.setTick(d.Tick)
 	in.define(d, t)
 	e.instruments = append(e.instruments, in)
+	e.hashes.books.fit(len(e.instruments))
 	e.symbols.put(d.Symbol, index)
 	e.touchBook(&e.instruments[index], index)
 }
@@ -202,6 +203,7 @@ func (e *Engine) setUser(d *User) {
 	e.users = append(e.users, user{last: make([]uint32, channels)})
 	index := uint16(len(e.users) - 1)
 	e.accounts.put(key, index)
+	e.hashes.users.fit(len(e.users))
 	u := &e.users[index]
 	u.base = e.refs.base(index)
 	u.define(d)
