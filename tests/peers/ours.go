@@ -64,17 +64,36 @@ func runEngine(path string) (float64, workload.Sum, error) {
 func perOp(spent time.Duration, n int) float64 { return float64(spent.Nanoseconds()) / float64(n) }
 
 func (p *cells) apply(v *venue, cells []byte) {
-	left, events := hashedEach, v.events
-	for at := 0; at < len(cells); at += engine.CellSize {
-		if soon := at + hints*engine.CellSize; soon < len(cells) && v.Deep() {
-			v.Soon(cells[soon:])
+	const block = hashedEach * engine.CellSize
+	for len(cells) != 0 {
+		size := min(block, len(cells))
+		if v.Deep() {
+			for at := 0; at < size; at += engine.CellSize {
+				if soon := at + hints*engine.CellSize; soon < len(cells) {
+					v.Soon(cells[soon:])
+				}
+				v.one(cells[at:])
+			}
+		} else {
+			v.block(cells[:size])
 		}
-		events = v.Apply(events[:0], (*engine.Command)(unsafe.Pointer(&cells[at]))) // none has a second cell
-		if left--; left == 0 {
+		if cells = cells[size:]; size == block {
 			v.seals ^= v.Hash()
-			left = hashedEach
 		}
 	}
+}
+
+// block applies cells, each of which is a command.
+func (v *venue) block(cells []byte) {
+	e, events := v.Engine, v.events
+	for at := 0; at < len(cells); at += engine.CellSize {
+		events = e.Apply(events[:0], (*engine.Command)(unsafe.Pointer(&cells[at])))
+	}
+	v.events = events
+}
+
+func (v *venue) one(cell []byte) {
+	v.events = v.Apply(v.events[:0], (*engine.Command)(unsafe.Pointer(&cell[0])))
 }
 
 // venue is an engine of one instrument, and the memory of its events.
