@@ -198,8 +198,8 @@ func (t *terms) combine(in *instrument, ext *Extension) uint16 {
 		t.has(Tag13Random) && (!t.has(Tag5MaxFloor) || ext.Random >= ext.MaxFloor),
 		peg && (stop || t.immediate() || minimum),
 		t.priceType == 'M' && (t.display != 'N' || t.has(Tag5MaxFloor)),
-		t.has(Tag129Trigger) && (!t.has(Tag128Stop|Tag131Trail) && !stop || ext.StopTrigger != 'L' && ext.StopTrigger != 'B' && ext.StopTrigger != 'A'),
-		t.has(Tag131Trail) && (ext.TrailOffset <= 0 || int64(ext.TrailOffset)%int64(in.tick) != 0),
+		t.has(Tag129Trigger) && (!stop || ext.StopTrigger != 'L' && ext.StopTrigger != 'B' && ext.StopTrigger != 'A'),
+		t.has(Tag131Trail) && (!stop || ext.TrailOffset <= 0 || int64(ext.TrailOffset)%int64(in.tick) != 0),
 		t.trailsAfter(ext) && stop && !t.market:
 		return rejectOther
 	}

@@ -48,6 +48,9 @@ func (d *details) badPeg() bool {
 
 // badStop is what a stop, and its tags, may not be. A trailing stop is a market order (rule 7.6).
 func (d *details) badStop(in *instrument) bool {
+	if d.unstops() && d.given(engine.Tag129Trigger|engine.Tag131Trail) {
+		return true
+	}
 	waits := d.original != nil && d.original.pending
 	if d.given(engine.Tag129Trigger) {
 		if !d.given(engine.Tag128Stop|engine.Tag131Trail) && !waits {
@@ -88,7 +91,7 @@ func (d *details) toLimit() bool {
 	return d.original != nil && d.original.toLimit && market(d.price)
 }
 
-// unstops says whether a Replace takes the stop off (rule 9.5), whatever else it says of it.
+// unstops says whether a Replace takes the stop off (rule 9.5). It may say nothing else of it (rule 3.2).
 func (d *details) unstops() bool {
 	return d.original != nil && d.given(engine.Tag128Stop) && d.ext.StopPrice == 0
 }
