@@ -28,7 +28,7 @@
 //
 // # The two ways of an aggressor
 //
-// A plain order against plain makers goes through plain.go and book.Trade: one number a side says that nothing rare stands
+// A plain order against plain makers goes through plain.go and book.Hit: one number a side says that nothing rare stands
 // opposite. All else is first planned: plan.go walks the makers without touching anything and writes down steps
 // (fill, refresh, cancel, decrement). Feasibility, post-only and the collar are questions to a plan; commit.go carries out
 // its steps. So the walk that is tried and the walk that is done are one piece of code.
