@@ -149,27 +149,18 @@ func (o *Orders) Memory(visit func(address, size uintptr)) {
 
 // Take returns a slot that was free, or 0 when Cap are taken.
 func (o *Orders) Take() Slot {
-	i := o.freeNode
-	if int(i) >= len(o.nodes) {
+	if int(o.freeNode) >= len(o.nodes) {
 		return 0
 	}
-	n := o.node(i)
-	o.freeNode = n.next + i + 1
-	n.state = taken
-	o.live++
-	return Slot(i)
+	return o.TakeNext()
 }
 
 // Free gives a taken slot back. It must not be in a book.
 func (o *Orders) Free(s Slot) {
-	n := o.node(uint32(s))
-	if n.state != taken {
+	if o.node(uint32(s)).state != taken {
 		panic("book: Free of a slot that is free or queued")
 	}
-	n.state = free
-	n.next = o.freeNode - uint32(s) - 1
-	o.freeNode = uint32(s)
-	o.live--
+	o.FreeTaken(s)
 }
 
 // Data returns the taker's own part of a slot.
