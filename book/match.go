@@ -1,5 +1,7 @@
 package book
 
+import "math/bits"
+
 // Fill is one execution against a resting order, at that order's price.
 type Fill struct {
 	Maker  Slot // Orders.Class says whether it was hidden
@@ -65,11 +67,13 @@ func (b *Book) Fillable(taker Side, limit Price, need uint64) uint64 {
 	for class := Displayed; class <= Hidden; class++ {
 		l := b.ladder(1-taker, class)
 		reach := l.reach(limit)
-		if l.best > reach {
-			continue
-		}
-		for at := l.bestQueue; at != 0 && sum < need && int64(b.keyOf(at)) <= reach; at = b.behind(at) {
-			sum += b.queue(at).total
+		// at is the first queue of its block that is not empty.
+		for at := l.bestQueue; at != 0 && sum < need && int64(b.keyOf(at)) <= reach; at = b.behind(at | (blockSize - 1)) {
+			k := b.block(at)
+			last := uint32(min(reach-int64(k.key), blockSize-1))
+			for within := k.occupied &^ above(last); within != 0; within &= within - 1 {
+				sum += b.queue(at&^(blockSize-1) + uint32(bits.TrailingZeros64(within))).total
+			}
 		}
 	}
 	return min(sum, need)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"math/bits"
 
 	"matcher/book"
@@ -50,17 +51,14 @@ func (e *Engine) aggress(o *order, slot book.Slot, t *terms) {
 		e.ends(o, slot, t, t.open, reason)
 		return
 	}
-	e.walk(o, t, t.open, bound, false)
-	p := &e.plan
-	left, stopped := t.open, uint8(0)
-	least := t.least()
-	unmet := p.filled < least
+	left, stopped, least := t.open, uint8(0), t.least()
+	unmet := !e.feasible(o, t, bound, least)
 	if !unmet {
-		left, stopped = p.left, p.stopped
+		left, stopped = e.plan.left, e.plan.stopped
 		e.commit(o, t)
 	}
 	switch {
-	case unmet && (!t.rests() || bound != limit && e.feasible(o, t, limit) >= least):
+	case unmet && (!t.rests() || bound != limit && e.feasible(o, t, limit, least)):
 		// One that may rest does so whole, unless the collar alone kept it from its minimum: it would stand against orders
 		// that can fill it.
 		e.ends(o, slot, t, left, 'I')
@@ -81,10 +79,28 @@ func (e *Engine) aggress(o *order, slot book.Slot, t *terms) {
 	}
 }
 
-// feasible returns what a walk to a limit would execute.
-func (e *Engine) feasible(o *order, t *terms, limit uint64) uint32 {
+// feasible says whether a walk to a limit would execute so much (rule 4.5), and leaves it in e.plan if it would. Where the prices
+// up to there do not hold so much, no order is looked at.
+func (e *Engine) feasible(o *order, t *terms, limit uint64, least uint32) bool {
+	if least != 0 && !e.hold(o, limit, uint64(least)) {
+		return false
+	}
 	e.walk(o, t, t.open, limit, false)
-	return e.plan.filled
+	return e.plan.filled >= least
+}
+
+// hold says whether what an aggressor could meet up to a limit is so much, conditions and owners left aside: it is never less
+// than what a walk executes.
+func (e *Engine) hold(o *order, limit, need uint64) bool {
+	in, side := &e.instruments[o.instrument], bookSide(o.side)
+	more := in.reserves[contra(side)]
+	if w := in.watch; w != nil {
+		for s := w.mids[contra(side)].first; s != 0 && more < need; s = e.cold[s].next {
+			more += uint64(e.orders.Leaves(s))
+		}
+	}
+	price := book.Price(min(limit/in.tick, math.MaxUint32)) // of a sell between two ticks one tick too far
+	return more >= need || in.book.Fillable(side, price, need-more) == need-more
 }
 
 // restAt rests an order at the limit of its walk: its own, or that of a market-to-limit order, whose owner is told at what
@@ -226,9 +242,8 @@ func (e *Engine) rest(o *order, slot book.Slot, t *terms, left uint32) {
 		e.rests(o, 0)
 		return
 	case o.flags&orderIceberg != 0:
-		c := &e.cold[slot]
-		slice := min(c.floor, left)
-		c.reserve = left - slice
+		slice := min(e.cold[slot].floor, left)
+		e.setReserve(o, slot, left-slice)
 		left = slice
 	}
 	price := book.Price(t.price / in.tick)

@@ -90,7 +90,7 @@ func (e *Engine) grow(o *order, slot book.Slot, size uint32) {
 		e.setPlain()
 		if stands {
 			shown = uint32(e.orders.Leaves(slot))
-			c.reserve = size - shown
+			e.setReserve(o, slot, size-shown)
 		}
 	}
 	pending := o.flags&orderPending != 0

@@ -93,6 +93,7 @@ func (e *Engine) auditBook(index uint16) (int, error) {
 	}
 	n, hash := 0, uint64(0)
 	var pegs, stops, slices uint32
+	var reserves [2]uint64
 	for i := range e.users {
 		for slot := e.users[i].first; slot != 0; slot = e.at(slot).next {
 			o, side := e.at(slot), bookSide(e.at(slot).side)
@@ -117,6 +118,7 @@ func (e *Engine) auditBook(index uint16) (int, error) {
 				stops++
 			}
 			slices += c.slices
+			reserves[side] += uint64(c.reserve)
 			if o.flags&orderIceberg != 0 && e.slicesLeft(slot, e.leaves(o, slot)) > uint64(c.slices) {
 				return 0, fmt.Errorf("engine: order %d counts %d slices and may show more", o.reference, c.slices)
 			}
@@ -131,6 +133,9 @@ func (e *Engine) auditBook(index uint16) (int, error) {
 	case careful != in.careful || pegs+stops != in.watching || slices > e.slices:
 		return 0, fmt.Errorf("engine: instrument %d counts %v careful and %d watched, a recount gives %v, %d and %d",
 			index, in.careful, in.watching, careful, pegs, stops)
+	}
+	if reserves != in.reserves {
+		return 0, fmt.Errorf("engine: the icebergs of instrument %d have %v in reserve, a recount gives %v", index, in.reserves, reserves)
 	}
 	if w := in.watch; w != nil && (w.pegCount != pegs || w.stopCount != stops) {
 		return 0, fmt.Errorf("engine: instrument %d has %d pegs and %d stops, a recount gives %d and %d", index, w.pegCount, w.stopCount, pegs, stops)

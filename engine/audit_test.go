@@ -36,6 +36,7 @@ func TestAuditSees(t *testing.T) {
 	}
 	for what, spoil := range map[string]func(v *venue){
 		"slices":                   func(v *venue) { v.slices++; v.setPlain() },
+		"a reserve":                func(v *venue) { v.instruments[1].reserves[1]-- },
 		"the next expiry":          func(v *venue) { v.due++ },
 		"a past expiry":            func(v *venue) { v.Engine.time = dayStart + 1<<41 },
 		"no expiry":                func(v *venue) { v.expiries.Pop() },

@@ -124,12 +124,13 @@ type instrument struct {
 	anchor     uint64 // last as it was before anything of anchorTurn
 	anchorTurn uint64
 
-	top   [2]book.Slot // by side: the top order (rule 10.2)
-	watch *watch       // nil until the first order that moves by itself
-	def   Instrument
-	given Terms         // as defined
-	terms Terms         // defaults filled in
-	next  *redefinition // what it becomes with the next day, nil: the same
+	top      [2]book.Slot // by side: the top order (rule 10.2)
+	reserves [2]uint64    // by side: what its icebergs do not show
+	watch    *watch       // nil until the first order that moves by itself
+	def      Instrument
+	given    Terms         // as defined
+	terms    Terms         // defaults filled in
+	next     *redefinition // what it becomes with the next day, nil: the same
 }
 
 // user is one account.

@@ -45,13 +45,20 @@ func (e *Engine) slicesLeft(slot book.Slot, open uint32) uint64 {
 	return slicesBehind(open, shown, c.floor, c.random)
 }
 
+// setReserve changes what an iceberg has that it does not show.
+func (e *Engine) setReserve(o *order, slot book.Slot, n uint32) {
+	c := &e.cold[slot]
+	e.instruments[o.instrument].reserves[bookSide(o.side)] += uint64(n) - uint64(c.reserve)
+	c.reserve = n
+}
+
 // refresh shows the next slice of an iceberg: new reference, new time (rule 5.4).
 func (e *Engine) refresh(s *step) {
 	o, c := e.at(s.slot), &e.cold[s.slot]
 	price := e.orders.Price(s.slot)
 	before := o.reference
 	e.renamed(o, s.slot)
-	c.reserve -= s.qty
+	e.setReserve(o, s.slot, c.reserve-s.qty)
 	c.refreshes++
 	e.queue(o, s.slot, price, s.qty)
 	ev := e.tell('R', o, e.price(o, s.slot))
@@ -66,7 +73,7 @@ func (e *Engine) shrinks(o *order, slot book.Slot, n uint32) {
 	if o.flags&orderIceberg != 0 {
 		unseen := min(n, e.cold[slot].reserve)
 		n -= unseen
-		e.rework(o, slot, func(c *cold) { c.reserve -= unseen })
+		e.rework(o, slot, func(c *cold) { e.setReserve(o, slot, c.reserve-unseen) })
 	}
 	if n != 0 {
 		in.book.Reduce(slot, book.Qty(n))

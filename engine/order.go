@@ -250,6 +250,7 @@ func (e *Engine) forgetCold(o *order, slot book.Slot) {
 		e.expiries.Remove(c.expire, o.reference)
 	}
 	if o.flags&orderIceberg != 0 {
+		e.setReserve(o, slot, 0)
 		e.slices -= c.slices
 		e.setPlain()
 	}

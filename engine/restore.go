@@ -263,6 +263,7 @@ func (r *restore) order() {
 	e.names[slot] = c.name
 	if o.flags&orderCold != 0 {
 		e.cold[slot] = k
+		e.instruments[o.instrument].reserves[bookSide(o.side)] += uint64(k.reserve)
 		e.slices += k.slices
 		e.setPlain()
 	}

@@ -23,7 +23,7 @@ func TestSnapshotFields(t *testing.T) {
 		{
 			instrument{},
 			"state last top watch def given next",
-			"book tick inverse maxPrice maxQty plain careful watching tops hashed terms", "unsettled anchor anchorTurn",
+			"book tick inverse maxPrice maxQty plain careful watching tops reserves hashed terms", "unsettled anchor anchorTurn",
 		},
 		{user{}, "last0 disabled sent last def paid", "base plain hashed first tail lastTerm open most interval stops mostStops", ""},
 		{order{}, "reference ref used flags instrument user idx side", "next prev", ""},

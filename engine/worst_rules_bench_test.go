@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -54,15 +55,21 @@ func BenchmarkWorstSteppedOver(b *testing.B) {
 	repeat(b, v, resting, func(c *engine.Command, ref uint32) { fill(c, 2, ref, 'B', 1, 1_000_000).Enter().TIF = '3' })
 }
 
-// BenchmarkWorstInfeasible is a fill-or-kill order for one lot more than 100,000 orders have.
+// BenchmarkWorstInfeasible is a fill-or-kill order for one lot more than 100,000 orders have, at so many prices.
 func BenchmarkWorstInfeasible(b *testing.B) {
-	const resting = 100_000
-	v := newHall(2, resting+16, 1)
-	var c engine.Command
-	for i := range uint32(resting) {
-		v.apply(fill(&c, 1, i+1, 'S', 1, 1_000_000+uint64(i)%1000))
+	for _, prices := range []uint64{1, 1_000, 100_000} {
+		b.Run(fmt.Sprintf("prices=%d", prices), func(b *testing.B) {
+			const resting, first = 100_000, 1_000_000
+			v := newHall(2, resting+16, 1)
+			var c engine.Command
+			for i := range uint32(resting) {
+				v.apply(fill(&c, 1, i+1, 'S', 1, first+uint64(i)%prices))
+			}
+			repeat(b, v, resting, func(c *engine.Command, ref uint32) {
+				fill(c, 2, ref, 'B', resting+1, first+prices).Enter().TIF = '4'
+			})
+		})
 	}
-	repeat(b, v, resting, func(c *engine.Command, ref uint32) { fill(c, 2, ref, 'B', resting+1, 1_001_000).Enter().TIF = '4' })
 }
 
 // BenchmarkWorstTrail is an immediate buy of 1,000 lots, each at a higher price, while 10,000 trailing sell stops look on.
