@@ -101,22 +101,22 @@ func (b *Book) drop(l *ladder, queue uint32) {
 // dropBlock gives a block back, and its page if that is now empty.
 func (b *Book) dropBlock(l *ladder, block uint32) {
 	k := b.block(block)
-	first := k.page // the page in which the best queue is to be looked for
-	p := b.page(first)
+	in := k.page
+	p := b.page(in)
 	p.blocks[k.key>>blockBits%blockSize] = 0
 	p.occupied &^= 1 << (k.key >> blockBits % blockSize)
 	if p.occupied == 0 {
-		first = b.filled(p.next)
-		b.keepPage(l.shelf, k.page)
+		b.keepPage(l.shelf, in)
 	}
 	b.orders.giveBlock(block)
-	switch {
-	case block != l.bestQueue&^(blockSize-1):
-	case first == 0:
-		l.best, l.bestQueue = none, 0
-	default:
-		b.setBest(l, b.page(first).firstBlock())
+	if block != l.bestQueue&^(blockSize-1) {
+		return
 	}
+	if in = b.filled(in); in == 0 {
+		l.best, l.bestQueue = none, 0
+		return
+	}
+	b.setBest(l, b.page(in).firstBlock())
 }
 
 // filled returns the first page from i on that is not empty, 0 if there is none. It skips keptPages at most.
