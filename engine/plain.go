@@ -8,10 +8,10 @@ import (
 	"matcher/book"
 )
 
-// The short way of most orders: limit and market orders, day, good till cancelled or immediate-or-cancel, displayed, post-only
-// or without options, of an account without special rules, against makers that ask for no care; and Replaces of such orders
-// by such that rest. Everything it does, enterRare, replaceRare and cancelRare do as well; it is here because it is most of the
-// work of a venue.
+// The short way of most orders: limit and market orders, day, good till cancelled, immediate-or-cancel or fill-or-kill, displayed,
+// post-only or without options, of an account without special rules, against makers that ask for no care; and Replaces of such
+// orders by such that rest. Everything it does, enterRare, replaceRare and cancelRare do as well; it is here because it is most of
+// the work of a venue.
 //
 // An Enter that meets nobody, a Replace that meets nobody and a Cancel are one function each from top to bottom. They run straight
 // on: what is expected stands in the if, what is rare is left to another function, and what may be either way is worked out
@@ -91,7 +91,7 @@ func (e *Engine) enterOther(cmd *Command) {
 	}
 	price, limit := in.ticks(c.Price)
 	if !limit || c.TIF&^1 != tifDay { // day or good till cancelled
-		if price = in.immediate(c, book.Side(side)); price == 0 {
+		if price = in.immediate(c, book.Side(side), price, limit); price == 0 {
 			e.enterRare(cmd, u)
 			return
 		}
@@ -128,7 +128,7 @@ func (e *Engine) enterMarket(c *Enter, u *user, in *instrument, side book.Side, 
 			return
 		}
 	}
-	if c.TIF == tifIOC || c.Price >= MarketPrice {
+	if c.TIF&^1 != tifDay || c.Price >= MarketPrice {
 		e.plainEnd(o, slot, c.Price, left, 'I')
 		return
 	}
@@ -173,16 +173,19 @@ var sides = func() (side [256]uint8) {
 	return side
 }()
 
-// immediate returns the price in ticks that an order which does not rest walks to, 0 if it may not go the short way.
-func (in *instrument) immediate(c *Enter, side book.Side) book.Price {
+// immediate returns the price in ticks to which an order walks that does not rest, 0 if it may not go the short way. price is its
+// own, if that is one. One that is filled or killed goes there if it is filled: opposite to a plain order all that stands can be had.
+func (in *instrument) immediate(c *Enter, side book.Side, price book.Price, limit bool) book.Price {
+	if !limit {
+		if c.Price < MarketPrice || in.terms.Collar|uint64(in.terms.CollarBP) != 0 {
+			return 0
+		}
+		price = in.worst(side)
+	}
 	switch {
 	case c.Flags != 0:
-	case c.Price < MarketPrice && c.TIF == tifIOC:
-		if price, ok := in.ticks(c.Price); ok {
-			return price
-		}
-	case c.Price >= MarketPrice && (c.TIF == tifDay || c.TIF == tifIOC) && in.terms.Collar|uint64(in.terms.CollarBP) == 0:
-		return in.worst(side)
+	case c.TIF == tifIOC, c.TIF == tifDay, c.TIF == tifFOK && in.book.Fillable(side, price, uint64(c.Qty)) == uint64(c.Qty):
+		return price
 	}
 	return 0
 }
