@@ -29,3 +29,33 @@ func TestInfeasibleLooksAtNoOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestFillOrKillNeedsNoPlan: against plain makers a fill-or-kill order is filled, or killed, without one.
+func TestFillOrKillNeedsNoPlan(t *testing.T) {
+	v := newVenue(100)
+	for ref := uint32(1); ref <= 3; ref++ {
+		v.do(enter(1, ref, 'S', 10, 1_000_000+100*uint64(ref)))
+	}
+	const untouched = 1 << 30
+	v.plan.filled = untouched
+	for ref, c := range []struct {
+		qty   uint32
+		kinds string
+	}{{21, "AC"}, {20, "AEEEE"}} {
+		order := enter(2, uint32(ref)+1, 'B', c.qty, 1_000_200)
+		order.Enter().TIF = '4'
+		kinds := ""
+		for _, ev := range v.do(order) {
+			kinds += string(rune(ev.Kind))
+		}
+		if kinds != c.kinds {
+			t.Errorf("%d lots: %s, want %s", c.qty, kinds, c.kinds)
+		}
+	}
+	if v.plan.filled != untouched || v.Open() != 1 {
+		t.Errorf("a plan was made: %v; %d orders live", v.plan.filled != untouched, v.Open())
+	}
+	if err := v.Audit(); err != nil {
+		t.Fatal(err)
+	}
+}

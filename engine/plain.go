@@ -118,7 +118,8 @@ func (e *Engine) enterMarket(c *Enter, u *user, in *instrument, side book.Side, 
 	id, idEnd := e.nameOf(slot).enters(c)
 	e.next().put(c.word()|'A', c.Ref, 0, c.Qty, c.Qty, e.reference, 0, c.Price, u.sent, id, idEnd, letters(&c.TIF))
 	left := c.Qty
-	if in.book.Crosses(side, price) {
+	// Opposite to a plain order all that stands can be had, so the totals of the queues say whether one is filled or killed.
+	if in.book.Crosses(side, price) && (c.TIF != tifFOK || in.book.Fillable(side, price, uint64(left)) == uint64(left)) {
 		if c.Flags != 0 {
 			e.plainEnd(o, slot, c.Price, left, 'G')
 			return
@@ -174,7 +175,7 @@ var sides = func() (side [256]uint8) {
 }()
 
 // immediate returns the price in ticks to which an order walks that does not rest, 0 if it may not go the short way. price is its
-// own, if that is one. One that is filled or killed goes there if it is filled: opposite to a plain order all that stands can be had.
+// own, if that is one.
 func (in *instrument) immediate(c *Enter, side book.Side, price book.Price, limit bool) book.Price {
 	if !limit {
 		if c.Price < MarketPrice || in.terms.Collar|uint64(in.terms.CollarBP) != 0 {
@@ -184,7 +185,7 @@ func (in *instrument) immediate(c *Enter, side book.Side, price book.Price, limi
 	}
 	switch {
 	case c.Flags != 0:
-	case c.TIF == tifIOC, c.TIF == tifDay, c.TIF == tifFOK && in.book.Fillable(side, price, uint64(c.Qty)) == uint64(c.Qty):
+	case c.TIF == tifIOC, c.TIF == tifFOK, c.TIF == tifDay:
 		return price
 	}
 	return 0
